@@ -1,0 +1,41 @@
+# make demo: trains, scores and draws. make test: what a change must pass.
+PYTHON ?= python3
+VENV ?= .venv
+RUN := $(VENV)/bin/python
+INSTALL := $(VENV)/bin/pip install --quiet --disable-pip-version-check \
+  -c constraints.txt -e
+
+.PHONY: demo test test-all lint wheel clean
+
+demo: $(VENV)/.demo
+	$(RUN) -m adplg_jax.demo
+
+test: $(VENV)/.test
+	$(RUN) -m pytest -m "not slow"
+
+test-all: $(VENV)/.test
+	$(RUN) -m pytest
+
+lint: $(VENV)/.test
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/pyright
+
+wheel: $(VENV)/.test
+	$(RUN) -m build --wheel
+
+$(VENV)/bin/pip:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and \
+	  "Python 3.11 or newer is needed: make PYTHON=python3.11")'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.demo: setup.cfg constraints.txt | $(VENV)/bin/pip
+	$(INSTALL) .
+	touch $@
+
+$(VENV)/.test: setup.cfg constraints.txt | $(VENV)/bin/pip
+	$(INSTALL) .[test,torch]
+	touch $@ $(VENV)/.demo
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info

@@ -1,0 +1,1 @@
+"""Data: files, ground truth, tfds data sets, batches. No jax here."""

@@ -1,0 +1,190 @@
+"""Batches: paired training batches (grain), padded test batches.
+
+Order is a function of (seed, step) alone, the same for any number of processes;
+each process reads only its rows lo:hi of every batch. Source: docs/method.md,
+sections 1 and 6.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import grain
+import numpy as np
+from tqdm import tqdm
+
+Example = Mapping[str, Any]
+
+
+class TrainingSet:
+  """Training crops of one class, held in memory or read when asked for."""
+
+  def __init__(
+    self,
+    source: Sequence[Example],
+    rows: Sequence[int],
+    columns: Mapping[str, str],
+    *,
+    in_memory: bool,
+    name: str,
+  ):
+    """Opens the crops `rows` of a split.
+
+    Args:
+      source: The split.
+      rows: Which of its examples take part.
+      columns: {name in a batch: field of the examples}.
+      in_memory: Read all now.
+      name: What a progress bar calls them.
+    """
+    self._columns = dict(columns)
+    self._source = source
+    self._rows = np.asarray(rows)
+    self._held = None
+    if in_memory:
+      bar = tqdm(self._rows, desc=f"reading {name}", unit="crop", leave=False)
+      self._held = self._stack([source[int(row)] for row in bar])
+
+  def __len__(self) -> int:
+    return len(self._rows)
+
+  def read(self, places: np.ndarray) -> dict[str, np.ndarray]:
+    """Rows of a batch, stacked: {column: [len(places), ...]}."""
+    if self._held is not None:
+      return {name: held[places] for name, held in self._held.items()}
+    return self._stack([self._source[int(row)] for row in self._rows[places]])
+
+  def _stack(self, examples: Sequence[Example]) -> dict[str, np.ndarray]:
+    return {
+      name: np.stack([example[field] for example in examples])
+      for name, field in self._columns.items()
+    }
+
+
+def training_iterator(
+  normal: TrainingSet,
+  anomalous: TrainingSet,
+  *,
+  batch_size: int,
+  seed: int,
+  rows: slice = slice(None),
+  first_step: int = 0,
+  threads: int = 4,
+) -> grain.DatasetIterator:
+  """Endless paired batches of two independent, reshuffled streams.
+
+  Args:
+    normal: Normal crops.
+    anomalous: Anomalous crops.
+    batch_size: B, crops of each class in a whole batch.
+    seed: Both streams are functions of it.
+    rows: Which rows of each batch this process reads.
+    first_step: Batches that are already used.
+    threads: Threads that read ahead.
+
+  Returns:
+    An iterator over {"normal": {column: [b, ...]}, "anomalous": {...}}.
+
+  Raises:
+    ValueError: A class with fewer crops than a batch.
+  """
+  for name, crops in (("normal", normal), ("anomalous", anomalous)):
+    if len(crops) < batch_size:
+      raise ValueError(
+        f"config.batch_size is {batch_size}, but there are only {len(crops)} "
+        f"{name} training crops; lower it, or prepare more data."
+      )
+
+  def stream(size: int, number: int) -> grain.MapDataset:
+    indices = grain.MapDataset.range(size).seed(2 * seed + number).shuffle()
+    return indices.batch(batch_size, drop_remainder=True).repeat()
+
+  def read(pair: tuple[np.ndarray, np.ndarray]) -> dict[str, Any]:
+    return {
+      "normal": normal.read(np.asarray(pair[0])[rows]),
+      "anomalous": anomalous.read(np.asarray(pair[1])[rows]),
+    }
+
+  pairs = grain.experimental.ZipMapDataset(
+    [stream(len(normal), 0), stream(len(anomalous), 1)]
+  )
+  iterator = iter(
+    pairs.map(read).to_iter_dataset(
+      grain.ReadOptions(num_threads=threads, prefetch_buffer_size=2 * threads)
+    )
+  )
+  iterator.set_state({"next_index": first_step})
+  return iterator
+
+
+class PaddedBatch(NamedTuple):
+  """Crops padded to a common number of snippets.
+
+  Attributes:
+    features: Zero rows follow each crop; whole zero crops may follow the last.
+    lengths: Snippets of each crop, 0 for those that only fill up.
+    examples: The crops' other fields, fill left out.
+  """
+
+  features: np.ndarray
+  lengths: np.ndarray
+  examples: list[Example]
+
+
+def padded_length(snippets: int, longest: int) -> int:
+  """Snippets a crop is padded to: few different values, little waste.
+
+  Args:
+    snippets: Length of the crop.
+    longest: Longest the model takes, never exceeded but by the crop itself.
+
+  Returns:
+    64 times a power of 1.25, rounded up to a multiple of 64.
+  """
+  length = 64
+  while length < snippets:
+    length = -(-int(length * 1.25) // 64) * 64
+  return max(min(length, longest), snippets)
+
+
+def padded_batches(
+  examples: Iterator[Example],
+  *,
+  batch_snippets: int,
+  longest: int,
+  multiple: int = 1,
+) -> Iterator[PaddedBatch]:
+  """Groups crops of similar length into batches of few different shapes.
+
+  Args:
+    examples: Crops, with "features" [t, d].
+    batch_snippets: Snippets, padding included, of a batch.
+    longest: See `padded_length`.
+    multiple: The number of crops is a multiple of this (devices).
+
+  Yields:
+    Batches; the order of crops is not kept.
+  """
+  waiting: dict[int, list[Example]] = {}
+  for example in examples:
+    length = padded_length(len(example["features"]), longest)
+    group = waiting.setdefault(length, [])
+    group.append(example)
+    crops = max(batch_snippets // length // multiple, 1) * multiple
+    if len(group) == crops:
+      yield _pad(waiting.pop(length), length, crops)
+  for length, group in waiting.items():
+    crops = multiple
+    while crops < len(group):
+      crops *= 2
+    yield _pad(group, length, crops)
+
+
+def _pad(group: list[Example], length: int, crops: int) -> PaddedBatch:
+  """Stacks crops with zeros behind each and behind the last."""
+  first = group[0]["features"]
+  features = np.zeros((crops, length, first.shape[1]), first.dtype)
+  for i, example in enumerate(group):
+    features[i, : len(example["features"])] = example["features"]
+  lengths = [len(e["features"]) for e in group] + [0] * (crops - len(group))
+  rest = [{k: v for k, v in e.items() if k != "features"} for e in group]
+  return PaddedBatch(features, np.asarray(lengths, np.int32), rest)

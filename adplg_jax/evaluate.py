@@ -1,0 +1,287 @@
+"""Scores a test split with the snippet branch, and measures the scores.
+
+Each crop is scored by itself, crops are averaged by video, snippet scores are
+repeated to frames. Source: docs/method.md, section 6. Alone, from a checkpoint:
+
+  python -m adplg_jax.evaluate --workdir=DIR [--checkpoint=best|last|STEP]
+"""
+
+import argparse
+import dataclasses
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+from jaxtyping import Array, Float, Int
+from tqdm import tqdm
+
+from adplg_jax import metrics, report, sharding
+from adplg_jax.checkpoint import Checkpointer, CheckpointError
+from adplg_jax.data import ground_truth, pipeline
+from adplg_jax.experiment import Experiment, open_experiment, set_up_jax
+from adplg_jax.method import Method
+from adplg_jax.workdir import WorkdirError, load_config
+
+Scorer = Callable[[Any, Array, Array], Array]
+
+
+def make_scorer(method: Method) -> Scorer:
+  """The jitted function (params, features, lengths) -> snippet scores.
+
+  Its scores [c t] of features [c t d] do not depend on what follows a crop's
+  length.
+  """
+
+  @jax.jit
+  def score(
+    params: Any, features: Float[Array, "c t d"], lengths: Int[Array, "c"]
+  ) -> Float[Array, "c t"]:
+    features = features.astype(method.snippet_branch.param_dtype)
+    logits = method.snippet_branch.apply({"params": params}, features, lengths)
+    return jax.nn.sigmoid(logits)
+
+  return score
+
+
+@dataclasses.dataclass
+class _Video:
+  """A video's crops as they come in."""
+
+  example: dict[str, Any]
+  total: np.ndarray
+  crops: int = 1
+
+  def add(self, scores: np.ndarray, example: dict[str, Any]) -> None:
+    if scores.shape != self.total.shape:
+      raise ValueError(
+        f"The crops of {example['video']} differ in length: {len(self.total)} "
+        f"snippets, but {len(scores)} in crop {example['crop']}. Prepare the "
+        "data set again from complete features."
+      )
+    self.total = self.total + scores
+    self.crops += 1
+
+
+def score_videos(
+  score: Scorer,
+  params: Any,
+  examples: Iterable[dict[str, Any]],
+  *,
+  batch_snippets: int,
+  longest: int,
+  mesh: jax.sharding.Mesh,
+  span_ends: str,
+  stop: Callable[[], bool] = lambda: False,
+) -> list[metrics.VideoScore] | None:
+  """Scores every video of a split.
+
+  Args:
+    score: See `make_scorer`.
+    params: Parameters of the snippet branch.
+    examples: Crops, in any order.
+    batch_snippets: Snippets, padding included, scored at once.
+    longest: Longest video the model takes [snippets].
+    mesh: The devices.
+    span_ends: Whether annotated spans end "exclusive" or "inclusive".
+    stop: Asked before each batch; when true, scoring ends with None.
+
+  Returns:
+    The videos, in order of their names.
+
+  Raises:
+    ValueError: Crops of a video that differ in length.
+  """
+  videos: dict[str, _Video] = {}
+  batches = pipeline.padded_batches(
+    iter(examples),
+    batch_snippets=batch_snippets,
+    longest=longest,
+    multiple=mesh.size,
+  )
+  for batch in batches:
+    if stop():
+      return None
+    features, lengths = sharding.put_whole(
+      (batch.features, batch.lengths), mesh
+    )
+    scores = sharding.fetch(score(params, features, lengths)).astype(float)
+    for row, example in enumerate(batch.examples):
+      own = scores[row, : batch.lengths[row]]
+      name = example["video"]
+      if name in videos:
+        videos[name].add(own, example)
+      else:
+        videos[name] = _Video(example, own)
+  return [_finish(videos[name], span_ends=span_ends) for name in sorted(videos)]
+
+
+def _finish(video: _Video, *, span_ends: str) -> metrics.VideoScore:
+  """Mean over the crops, frame scores, frame truth."""
+  example = video.example
+  mean = video.total / video.crops
+  frames, per_snippet = (
+    int(example["frames"]),
+    int(example["frames_per_snippet"]),
+  )
+  truth = None
+  if example["has_spans"]:
+    truth = ground_truth.frame_labels(
+      example["spans"], frames, span_ends=span_ends
+    )
+  return metrics.VideoScore(
+    name=example["video"],
+    category=example["category"],
+    label=int(example["label"]),
+    snippet_scores=mean,
+    scores=metrics.frame_scores(mean, per_snippet, frames),
+    truth=truth,
+  )
+
+
+def score_split(
+  experiment: Experiment,
+  score: Scorer,
+  params: Any,
+  examples: Iterable[dict[str, Any]],
+  stop: Callable[[], bool] = lambda: False,
+) -> list[metrics.VideoScore] | None:
+  """`score_videos` with what the experiment's configuration says."""
+  config = experiment.config
+  return score_videos(
+    score,
+    params,
+    examples,
+    batch_snippets=config.evaluation.batch_snippets,
+    longest=config.snippet.max_snippets,
+    mesh=experiment.mesh,
+    span_ends=config.switches.span_ends,
+    stop=stop,
+  )
+
+
+def selection_value(
+  results: dict[str, Any], metric: str, average_precision: str
+) -> float:
+  """The value a checkpoint is chosen by.
+
+  Args:
+    results: Metrics of a split.
+    metric: config.selection.metric.
+    average_precision: Which average precision `frame_ap` stands for.
+
+  Returns:
+    The metric; of the video-level AUC when the split has no frame labels.
+  """
+  if metric == "frame_ap" and average_precision == "step":
+    metric = "frame_ap_step"
+  value = results.get(metric)
+  if value is None:
+    value = results.get("video_auc")
+  return -1.0 if value is None else float(value)
+
+
+def with_progress(
+  examples: Iterable[dict[str, Any]], total: int, what: str
+) -> Iterator[dict[str, Any]]:
+  """Shows how many crops are read, until all are."""
+  return iter(tqdm(examples, total=total, desc=what, unit="crop", leave=False))
+
+
+def main(argv: list[str] | None = None) -> int:
+  """Scores a prepared test split from a checkpoint alone."""
+  parser = argparse.ArgumentParser(prog="python -m adplg_jax.evaluate")
+  parser.add_argument("--workdir", required=True, help="folder of a run")
+  parser.add_argument(
+    "--checkpoint", default="best", help="best, last or a step"
+  )
+  parser.add_argument("--data_dir", help="where the data sets lie, if moved")
+  parser.add_argument("--output", help="folder for results [in the workdir]")
+  arguments = parser.parse_args(argv)
+  try:
+    step, results = evaluate_workdir(
+      arguments.workdir,
+      arguments.checkpoint,
+      data_dir=arguments.data_dir,
+      output=arguments.output,
+    )
+  except (CheckpointError, WorkdirError, ValueError) as error:
+    print(error, file=sys.stderr)
+    return 1
+  print(f"step {step}\n{report.console_table(results)}")
+  return 0
+
+
+def evaluate_workdir(
+  workdir: str | Path,
+  checkpoint: str = "best",
+  *,
+  data_dir: str | None = None,
+  output: str | Path | None = None,
+) -> tuple[int, dict[str, Any]]:
+  """Restores a run's checkpoint, scores its test split, writes the results.
+
+  Args:
+    workdir: The run's folder.
+    checkpoint: "best" by the selection metric, "last", or a step.
+    data_dir: Where the data sets lie, when they have moved.
+    output: Where results are written; by default in the workdir.
+
+  Returns:
+    The step, and the metrics.
+
+  Raises:
+    CheckpointError: No such checkpoint, or a damaged one.
+    ValueError: The configuration or the data set cannot be used.
+    WorkdirError: The folder is not a run's.
+  """
+  config = load_config(workdir)
+  if data_dir is not None:
+    config.data_dir = data_dir
+  set_up_jax(config)
+  experiment = open_experiment(config)
+  checkpoints = Checkpointer(Path(workdir) / "checkpoints", read_only=True)
+  step = find_step(checkpoints, checkpoint)
+  with jax.set_mesh(experiment.mesh):
+    state = checkpoints.restore(step, experiment.state_shapes).state
+    videos = score_split(
+      experiment,
+      make_scorer(experiment.method),
+      state.snippet.params,
+      with_progress(
+        experiment.test_examples(), len(experiment.dataset.test), "scoring"
+      ),
+    )
+  assert videos is not None
+  results = metrics.evaluate_videos(videos)
+  folder = Path(output or Path(workdir) / f"evaluation_{step}")
+  report.write_results(folder, videos, results)
+  report.draw(folder / "report.png", videos, results)
+  return step, results
+
+
+def find_step(checkpoints: Checkpointer, which: str) -> int:
+  """The step "best", "last" or a number stands for.
+
+  Raises:
+    CheckpointError: There is none.
+  """
+  steps = checkpoints.steps()
+  if not steps:
+    raise CheckpointError(f"{checkpoints.directory} holds no checkpoint.")
+  if which == "last":
+    return steps[-1]
+  if which == "best":
+    best = checkpoints.best_step()
+    return steps[-1] if best is None else best
+  if not which.isdigit() or int(which) not in steps:
+    raise CheckpointError(
+      f"--checkpoint is {which!r}; allowed: best, last, or one of {steps}."
+    )
+  return int(which)
+
+
+if __name__ == "__main__":
+  sys.exit(main())

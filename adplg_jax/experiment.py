@@ -1,0 +1,181 @@
+"""What a configuration stands for: data set, method and devices, opened."""
+
+import dataclasses
+import functools
+import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import jax
+import numpy as np
+from absl import logging
+from ml_collections import ConfigDict
+
+from adplg_jax import method as method_lib
+from adplg_jax import sharding, train_state, train_step
+from adplg_jax.config_checks import check_config
+from adplg_jax.data import pipeline, store
+from adplg_jax.method import Method
+from adplg_jax.train_state import TrainState
+
+
+def set_up_jax(config: ConfigDict) -> None:
+  """Process-wide switches of a configuration; before any device is used."""
+  jax.config.update("jax_enable_x64", config.precision == "float64")
+  if config.matmul_precision != "default":
+    jax.config.update("jax_default_matmul_precision", config.matmul_precision)
+
+
+@dataclasses.dataclass(frozen=True)
+class Experiment:
+  """A configuration's data set, method and devices.
+
+  Attributes:
+    config: The configuration.
+    dataset: The prepared data set.
+    method: Models, optimisers, thresholds.
+    mesh: The devices.
+  """
+
+  config: ConfigDict
+  dataset: store.Dataset
+  method: Method
+  mesh: jax.sharding.Mesh
+
+  @functools.cached_property
+  def state_shapes(self) -> TrainState:
+    """The train state's shapes and types, with where it shall lie."""
+    shapes = jax.eval_shape(self._init)
+    place = sharding.replicated(self.mesh)
+    return jax.tree.map(
+      lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=place), shapes
+    )
+
+  def init_state(self) -> TrainState:
+    """The state before the first step, made where it shall lie."""
+    place = sharding.replicated(self.mesh)
+    return jax.jit(self._init, out_shardings=place)()
+
+  def _init(self) -> TrainState:
+    return train_state.init_state(self.method, self.config.seed)
+
+  def jit_train_step(self) -> Callable[..., Any]:
+    """The one jitted train step (state, batch) -> (state, metrics)."""
+    return jax.jit(
+      functools.partial(
+        train_step.train_step, method=self.method, seed=self.config.seed
+      ),
+      donate_argnames="state",
+      out_shardings=sharding.replicated(self.mesh),
+    )
+
+  def training_iterator(self, first_step: int) -> Iterator[dict[str, Any]]:
+    """This process's rows of the batches from `first_step` on."""
+    config = self.config
+    sharding.check_batch_size(config.batch_size, self.mesh.size)
+    key = {"key": f"{config.switches.history_key}_key"}
+    normal, anomalous = (
+      self.dataset.train_normal,
+      self.dataset.train_anomalous,
+    )
+    in_memory = self._fits_in_memory()
+    crops = functools.partial(pipeline.TrainingSet, in_memory=in_memory)
+    columns = {"features": "features", "length": "length"}
+    share = config.batch_size // jax.process_count()
+    first = jax.process_index() * share
+    return pipeline.training_iterator(
+      crops(normal, self._training_rows(normal), columns, name="normal"),
+      crops(
+        anomalous,
+        self._training_rows(anomalous),
+        columns | key,
+        name="anomalous",
+      ),
+      batch_size=config.batch_size,
+      seed=config.seed,
+      rows=slice(first, first + share),
+      first_step=first_step,
+      threads=config.data.read_threads,
+    )
+
+  def _fits_in_memory(self) -> bool:
+    """Whether the training features stay within config.data.cache_gib."""
+    crops = len(self.dataset.train_normal) + len(self.dataset.train_anomalous)
+    numbers = crops * self.config.num_segments * self.method.feature_width
+    gib = numbers * 4 / 2**30
+    fits = gib <= self.config.data.cache_gib
+    logging.info(
+      "Training features: %d crops, %.2f GiB as float32, %s.",
+      crops,
+      gib,
+      "held in memory" if fits else "read when needed",
+    )
+    return fits
+
+  def _training_rows(self, source: Sequence[Mapping[str, Any]]) -> np.ndarray:
+    """Rows of a training split that are not held out for validation."""
+    if self.config.selection.split == "test":
+      return np.arange(len(source))
+    return np.flatnonzero(~self._held_out(source))
+
+  def _held_out(self, source: Sequence[Mapping[str, Any]]) -> np.ndarray:
+    """Crops of held-out videos: those whose names' hashes are lowest."""
+    names = [example["video"] for example in source]
+    ranked = sorted(
+      set(names), key=lambda name: (zlib.crc32(name.encode()), name)
+    )
+    count = round(len(ranked) * self.config.selection.validation_share)
+    chosen = set(ranked[: max(count, 1)])
+    return np.array([name in chosen for name in names])
+
+  def test_examples(self) -> Iterator[dict[str, Any]]:
+    """Crops of the test split, whole."""
+    return iter(self.dataset.test)
+
+  def validation_examples(self) -> Iterator[dict[str, Any]]:
+    """Segment means of the training videos held out, as test examples."""
+    splits = (self.dataset.train_normal, self.dataset.train_anomalous)
+    for label, source in enumerate(splits):
+      for row in np.flatnonzero(self._held_out(source)):
+        example = source[int(row)]
+        rows = int(example["length"]) or len(example["features"])
+        yield {
+          "features": example["features"][:rows],
+          "video": example["video"],
+          "crop": example["crop"],
+          "category": example["category"],
+          "label": label,
+          "frames": rows,
+          "frames_per_snippet": 1,
+          "spans": np.zeros((0, 2), np.int64),
+          "has_spans": False,
+        }
+
+
+def open_experiment(config: ConfigDict) -> Experiment:
+  """Checks a configuration and opens all it names.
+
+  The synthetic data set is made on the way when it is not there.
+
+  Raises:
+    ValueError: A field's value, or the data set, cannot be used.
+  """
+  check_config(config)
+  name = (config.data_dir, config.data.builder, config.data.variant)
+  if config.data.builder == "synthetic" and not store.is_prepared(
+    *name, config.num_segments
+  ):
+    from adplg_jax.data.builders import synthetic
+
+    synthetic.prepare_synthetic(
+      config.data_dir, config.data.variant, config.num_segments
+    )
+  dataset = store.open_dataset(*name, config.num_segments)
+  metadata = dataset.metadata
+  by_video = config.switches.history_key == "video"
+  method = method_lib.from_config(
+    config,
+    feature_width=metadata.feature_width,
+    num_keys=metadata.num_video_keys if by_video else metadata.num_crop_keys,
+  )
+  return Experiment(config, dataset, method, sharding.make_mesh())

@@ -1,0 +1,283 @@
+"""The training loop: restore, step, log, evaluate, save. No mathematics."""
+
+import contextlib
+import math
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+from absl import logging
+from ml_collections import ConfigDict
+
+from adplg_jax import evaluate, metrics, report, sharding
+from adplg_jax.checkpoint import Checkpointer
+from adplg_jax.experiment import Experiment, open_experiment
+from adplg_jax.metric_writer import MetricWriter
+from adplg_jax.preemption import Preempted, Preemption
+from adplg_jax.train_state import TrainState
+from adplg_jax.workdir import Workdir
+
+
+class NotFiniteError(Exception):
+  """A loss or a gradient became NaN or infinite; says which and at what step."""
+
+
+class Scored(NamedTuple):
+  """A scored test split.
+
+  Attributes:
+    step: Of the parameters.
+    videos: Scores and truth of every video.
+    results: Metrics.
+  """
+
+  step: int
+  videos: list[metrics.VideoScore]
+  results: dict[str, Any]
+
+
+class Outcome(NamedTuple):
+  """What a run ended with: the last parameters and the selected ones."""
+
+  last: Scored
+  selected: Scored
+
+
+def train(
+  config: ConfigDict, workdir: str | Path, preemption: Preemption
+) -> Outcome:
+  """Trains a configuration to its end, from wherever its workdir stands.
+
+  Args:
+    config: The run's configuration.
+    workdir: The run's folder.
+    preemption: Says when to stop.
+
+  Returns:
+    The scored test split, for the last and for the selected parameters.
+
+  Raises:
+    CheckpointError: A checkpoint cannot be written, or none is whole.
+    NotFiniteError: Training went astray; the last checkpoint stays as it is.
+    Preempted: Asked to stop; everything is saved.
+    ValueError: The configuration or the data cannot be used.
+    WorkdirError: The workdir cannot be used.
+  """
+  experiment = open_experiment(config)
+  with contextlib.ExitStack() as stack:
+    if jax.process_index() == 0:
+      stack.enter_context(contextlib.closing(Workdir(workdir, config)))
+    stack.enter_context(jax.set_mesh(experiment.mesh))
+    checkpoints = stack.enter_context(
+      contextlib.closing(
+        Checkpointer(
+          Path(workdir) / "checkpoints",
+          keep=config.checkpoint.keep,
+          keep_every_steps=config.checkpoint.keep_every_steps,
+        )
+      )
+    )
+    state, step = _restore_or_init(experiment, checkpoints)
+    writer = stack.enter_context(
+      MetricWriter(
+        workdir,
+        total_steps=config.total_steps,
+        first_step=step,
+        enabled=jax.process_index() == 0,
+      )
+    )
+    run = _Run(experiment, checkpoints, writer, preemption)
+    last = run.train(state, step)
+    outcome = run.outcome(last)
+    if jax.process_index() == 0:
+      _write_outcome(Path(workdir), config, outcome)
+    return outcome
+
+
+def _restore_or_init(
+  experiment: Experiment, checkpoints: Checkpointer
+) -> tuple[TrainState, int]:
+  """The newest whole checkpoint, or the state before the first step."""
+  restored = checkpoints.restore_latest(experiment.state_shapes)
+  if restored is None:
+    return experiment.init_state(), 0
+  logging.info("Going on from the checkpoint of step %d.", restored.step)
+  checkpoints.forget_after(restored.step)
+  return restored.state, restored.step
+
+
+class _Run:
+  """The loop's standing parts."""
+
+  def __init__(
+    self,
+    experiment: Experiment,
+    checkpoints: Checkpointer,
+    writer: MetricWriter,
+    preemption: Preemption,
+  ):
+    self.experiment = experiment
+    self.config = experiment.config
+    self.checkpoints = checkpoints
+    self.writer = writer
+    self.preemption = preemption
+    self.score = evaluate.make_scorer(experiment.method)
+    self.scored: Scored | None = None
+    self._waiting: list[tuple[int, dict[str, jax.Array]]] = []
+
+  def train(self, state: TrainState, step: int) -> TrainState:
+    """Steps until the end: evaluate, save, next batch, step."""
+    total = self.config.total_steps
+    if step < total:
+      batches = self.experiment.training_iterator(step)
+      train_step = self.experiment.jit_train_step()
+    while True:
+      if self._evaluation_is_due(step):
+        self._evaluate(state, step)
+      if self._save_is_due(step):
+        self._save(state, step)
+      if step >= total:
+        break
+      if self.preemption.agreed():
+        self._leave(state, step)
+      batch = sharding.put_batch(next(batches), self.experiment.mesh)
+      state, step_metrics = train_step(state=state, batch=batch)
+      step += 1
+      self.preemption.unsaved = True
+      self._log(keep=1)
+      self._waiting.append((step, step_metrics))
+    self.checkpoints.wait()
+    self.preemption.unsaved = False
+    return state
+
+  def _evaluation_is_due(self, step: int) -> bool:
+    """After warm-up in its rhythm, and at the end; once a step."""
+    config = self.config
+    in_rhythm = (
+      step > config.warm_up_steps and step % config.evaluation.every_steps == 0
+    )
+    due = in_rhythm or step >= config.total_steps
+    return due and self.checkpoints.selection(step) is None
+
+  def _save_is_due(self, step: int) -> bool:
+    """In its rhythm, when just evaluated, and at the end."""
+    in_rhythm = step > 0 and step % self.config.checkpoint.every_steps == 0
+    evaluated = self.checkpoints.selection(step) is not None
+    due = in_rhythm or evaluated or step >= self.config.total_steps
+    return due and step not in self.checkpoints.steps()
+
+  def _evaluate(self, state: TrainState, step: int) -> None:
+    """Scores the test split, and what the checkpoint is chosen on."""
+    self._log()
+    experiment, config = self.experiment, self.config
+    self.scored = self._score_test(state.snippet.params, step)
+    if self.scored is None:
+      self._leave(state, step)
+      return
+    results = self.scored.results
+    if config.selection.split == "validation":
+      videos = self._score(
+        state.snippet.params, experiment.validation_examples()
+      )
+      if videos is None:
+        self._leave(state, step)
+        return
+      results = metrics.evaluate_videos(videos)
+    value = evaluate.selection_value(
+      results, config.selection.metric, config.switches.average_precision
+    )
+    self.writer.write_evaluation(
+      step, self.scored.results | {"selection": value}
+    )
+    self.checkpoints.select(step, value)
+
+  def _score(self, params: Any, examples: Any) -> list | None:
+    """Scores a split unless asked to stop."""
+    return evaluate.score_split(
+      self.experiment, self.score, params, examples, self.preemption.agreed
+    )
+
+  def _score_test(self, params: Any, step: int) -> Scored | None:
+    """Scores and measures the test split unless asked to stop."""
+    experiment = self.experiment
+    videos = self._score(
+      params,
+      evaluate.with_progress(
+        experiment.test_examples(), len(experiment.dataset.test), "scoring"
+      ),
+    )
+    if videos is None:
+      return None
+    return Scored(step, videos, metrics.evaluate_videos(videos))
+
+  def _save(self, state: TrainState, step: int) -> None:
+    """Saves, once all metrics up to here were seen to be finite."""
+    self._log()
+    meta = {
+      "config": self.config.to_dict(),
+      "data": {"next_index": step},
+    }
+    self.checkpoints.save(step, state, meta)
+
+  def _leave(self, state: TrainState, step: int) -> None:
+    """Saves what is not saved yet and stops."""
+    if step not in self.checkpoints.steps():
+      self._save(state, step)
+    self.checkpoints.wait()
+    raise Preempted(f"Saved at step {step}; run the same command to go on.")
+
+  def _log(self, keep: int = 0) -> None:
+    """Writes the metrics of all steps but the latest `keep`.
+
+    They are fetched a step late, so that the device never waits.
+    """
+    while len(self._waiting) > keep:
+      step, step_metrics = self._waiting.pop(0)
+      values = {k: float(v) for k, v in jax.device_get(step_metrics).items()}
+      bad = [name for name, value in values.items() if not math.isfinite(value)]
+      if bad:
+        raise NotFiniteError(
+          f"Step {step}: {', '.join(bad)} not finite. Training stopped; the "
+          f"checkpoints ({self.checkpoints.steps() or 'none'}) hold finite "
+          "states. Try a lower config.snippet.learning_rate or "
+          "config.video.learning_rate in a new workdir."
+        )
+      if step % self.config.log_every_steps == 0:
+        self.writer.write(step, values)
+
+  def outcome(self, state: TrainState) -> Outcome:
+    """Scores the last and the selected parameters."""
+    step = int(state.step)
+    last = self.scored
+    if last is None or last.step != step:
+      last = self._score_test(state.snippet.params, step)
+    best = self.checkpoints.best_step()
+    selected = last
+    if best is not None and best != step:
+      restored = self.checkpoints.restore(best, self.experiment.state_shapes)
+      selected = self._score_test(restored.state.snippet.params, best)
+    if last is None or selected is None:
+      raise Preempted("Training is complete; run again for its results.")
+    return Outcome(last, selected)
+
+
+def _write_outcome(workdir: Path, config: ConfigDict, outcome: Outcome) -> None:
+  """Result files, picture, and the table on the console."""
+  for name, scored in outcome._asdict().items():
+    report.write_results(
+      workdir / "results" / name, scored.videos, scored.results
+    )
+  selected = outcome.selected
+  report.draw(workdir / "report.png", selected.videos, selected.results)
+  split = config.selection.split
+  print(f"\nlast checkpoint, step {outcome.last.step}")
+  print(report.console_table(outcome.last.results))
+  print(
+    f"\nselected by {config.selection.metric} on the {split} split, step "
+    f"{selected.step}"
+  )
+  print(report.console_table(selected.results))
+  for name in ("frame_auc", "frame_ap", "video_auc"):
+    pair = outcome.last.results.get(name), selected.results.get(name)
+    if None not in pair:
+      print(f"selected - last {name}: {pair[1] - pair[0]:+.4f}")

@@ -1,0 +1,199 @@
+"""One training step: both branches and the memory, a pure function.
+
+Source: docs/method.md, section 5.
+"""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
+from jaxtyping import Array, Float
+
+from adplg_jax import losses, pseudo_labels, sharding
+from adplg_jax.method import Method
+from adplg_jax.models.attention import valid_rows
+from adplg_jax.models.video_branch import VideoBranchOutput
+from adplg_jax.train_state import BranchState, TrainState
+
+Batch = dict[str, dict[str, Array]]
+Metrics = dict[str, Float[Array, ""]]
+
+
+def train_step(
+  state: TrainState, batch: Batch, *, method: Method, seed: int
+) -> tuple[TrainState, Metrics]:
+  """Updates the video branch and the memory, after warm-up the snippet branch.
+
+  Labels come from the forward pass before the video branch's update.
+
+  Args:
+    state: The state before the step.
+    batch: {"normal": {"features" [b n d], "length" [b]}, "anomalous":
+      {"features" [b n d], "length" [b], "key" [b]}}; pairs stand at the same
+      place.
+    method: Models, optimisers, thresholds.
+    seed: The run's seed; dropout is a function of it and of the step.
+
+  Returns:
+    The state after the step, and its metrics.
+  """
+  step = state.step + 1
+  stream = jax.random.fold_in(jax.random.key(seed), step)
+  streams = dict(
+    zip(("video", "snippet"), jax.random.split(stream), strict=True)
+  )
+  batch = _prepare(batch, method)
+
+  video, output, metrics = _video_update(
+    state.video, batch, method, streams["video"]
+  )
+  anomalous = batch["anomalous"]
+  valid = valid_rows(anomalous["length"], method.num_segments)
+  raw = pseudo_labels.min_max(output.anomalous_attention, valid)
+  memory, labels = pseudo_labels.update(
+    state.memory,
+    *sharding.replicate((anomalous["key"], raw, valid)),
+    mean_threshold=method.mean_threshold,
+    variance_threshold=method.variance_threshold,
+  )
+  snippet, snippet_metrics = jax.lax.cond(
+    step > method.warm_up_steps,
+    lambda snippet: _snippet_update(
+      snippet, batch, labels, method, streams["snippet"]
+    ),
+    lambda snippet: (snippet, _no_snippet_metrics(video)),
+    state.snippet,
+  )
+  metrics |= snippet_metrics
+  metrics["labels/hard"] = labels.hard.mean()
+  metrics["labels/mean"] = jnp.where(labels.hard, 0, labels.labels).mean()
+  return TrainState(step, video, snippet, memory), metrics
+
+
+def _prepare(batch: Batch, method: Method) -> Batch:
+  """Parameter type for the features; full lengths when padding counts."""
+
+  def prepare(part: dict[str, Array]) -> dict[str, Array]:
+    length = part["length"]
+    if not method.mask_zero_rows:
+      length = jnp.full_like(length, method.num_segments)
+    features = part["features"].astype(method.video_branch.param_dtype)
+    return part | {"features": features, "length": length}
+
+  return {name: prepare(part) for name, part in batch.items()}
+
+
+def video_losses(
+  output: VideoBranchOutput, method: Method
+) -> tuple[Float[Array, ""], Metrics]:
+  """The weighted sum of the video branch's losses, and each by its name."""
+  weights = method.loss_weights
+  parts = {
+    "video_classification": losses.video_classification(
+      output.normal_logits, output.anomalous_logits, bce=method.bce
+    ),
+    "separation": losses.separation(
+      output.normal_fused, output.cross_fused, output.anomalous_fused
+    ),
+    "dissimilarity": losses.dissimilarity(
+      output.anomalous_attention, output.cross_attention
+    ),
+    "smoothness": losses.smoothness(
+      output.anomalous_attention, axis=method.smooth_axis
+    ),
+    "sparsity": losses.sparsity(output.anomalous_attention),
+  }
+  total = sum(getattr(weights, name) * loss for name, loss in parts.items())
+  return jnp.asarray(total), parts
+
+
+def _video_update(
+  branch: BranchState, batch: Batch, method: Method, stream: jax.Array
+) -> tuple[BranchState, VideoBranchOutput, Metrics]:
+  """Forward, losses and update of the video branch."""
+
+  def loss(params):
+    output = method.video_branch.apply(
+      {"params": params},
+      batch["normal"]["features"],
+      batch["anomalous"]["features"],
+      batch["normal"]["length"],
+      batch["anomalous"]["length"],
+      train=True,
+      rngs={"dropout": stream},
+    )
+    total, parts = video_losses(output, method)
+    return total, (output, parts)
+
+  (total, (output, parts)), gradient = jax.value_and_grad(loss, has_aux=True)(
+    branch.params
+  )
+  metrics = {f"loss/{name}": value for name, value in parts.items()}
+  metrics["loss/video_branch"] = total
+  metrics["gradient_norm/video_branch"] = optax.global_norm(gradient)
+  return _apply(branch, gradient, method.video_optimizer), output, metrics
+
+
+def _snippet_update(
+  branch: BranchState,
+  batch: Batch,
+  labels: pseudo_labels.PseudoLabels,
+  method: Method,
+  stream: jax.Array,
+) -> tuple[BranchState, Metrics]:
+  """Forward, loss and update of the snippet branch on the same batch.
+
+  Pairs are interleaved [b, 2, n, d] before they become rows, so that the
+  division of b over devices stays as it is.
+  """
+
+  def interleave(normal: Array, anomalous: Array) -> Array:
+    pairs = jnp.stack([normal, anomalous], axis=1)
+    return pairs.reshape(-1, *pairs.shape[2:])
+
+  normal, anomalous = batch["normal"], batch["anomalous"]
+  x = interleave(normal["features"], anomalous["features"])
+  lengths = interleave(normal["length"], anomalous["length"])
+  target = interleave(jnp.zeros_like(labels.labels), labels.labels)
+  padding = ~valid_rows(normal["length"], method.num_segments)
+  ignored = interleave(padding, labels.hard)
+
+  def loss(params):
+    logits = method.snippet_branch.apply(
+      {"params": params}, x, lengths, train=True, rngs={"dropout": stream}
+    )
+    part = losses.snippet_classification(
+      logits,
+      target,
+      ignored,
+      bce=method.bce,
+      drop_zero_losses=method.drop_zero_losses,
+    )
+    return method.loss_weights.snippet_classification * part, part
+
+  (_, part), gradient = jax.value_and_grad(loss, has_aux=True)(branch.params)
+  metrics = {
+    "loss/snippet_classification": part,
+    "gradient_norm/snippet_branch": optax.global_norm(gradient),
+  }
+  return _apply(branch, gradient, method.snippet_optimizer), metrics
+
+
+def _no_snippet_metrics(video: BranchState) -> Metrics:
+  """What the snippet branch reports while it rests: zeros of its type."""
+  zero = jnp.zeros((), jax.tree.leaves(video.params)[0].dtype)
+  return {
+    "loss/snippet_classification": zero,
+    "gradient_norm/snippet_branch": zero,
+  }
+
+
+def _apply(
+  branch: BranchState, gradient: Any, optimizer: optax.GradientTransformation
+) -> BranchState:
+  """One update of the optimiser."""
+  updates, opt_state = optimizer.update(
+    gradient, branch.opt_state, branch.params
+  )
+  return BranchState(optax.apply_updates(branch.params, updates), opt_state)

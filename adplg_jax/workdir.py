@@ -1,0 +1,127 @@
+"""A run's folder: its lock, its configuration, and what may change in it."""
+
+import fcntl
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from ml_collections import ConfigDict
+
+from adplg_jax.files import write_atomically
+
+# Fields that may differ when a run goes on: they do not change its meaning.
+FREE_FIELDS = (
+  "total_steps",
+  "log_every_steps",
+  "data_dir",
+  "data.cache_gib",
+  "data.read_threads",
+  "evaluation.every_steps",
+  "evaluation.batch_snippets",
+  "checkpoint.every_steps",
+  "checkpoint.keep",
+  "checkpoint.keep_every_steps",
+)
+
+
+class WorkdirError(Exception):
+  """A workdir that cannot be used; says why and what to do."""
+
+
+def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+  """Fields by their dotted names; tuples as lists, as JSON keeps them."""
+
+  def walk(value: Any, name: str) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, Mapping):
+      for key, inner in value.items():
+        yield from walk(inner, f"{name}.{key}" if name else key)
+    else:
+      yield name, list(value) if isinstance(value, tuple) else value
+
+  return dict(walk(config, prefix))
+
+
+def differences(
+  old: Mapping[str, Any], new: Mapping[str, Any]
+) -> dict[str, tuple[Any, Any]]:
+  """Fields whose values differ and matter: {name: (old, new)}."""
+  old, new = flatten(old), flatten(new)
+  missing = "(not there)"
+  return {
+    name: (old.get(name, missing), new.get(name, missing))
+    for name in sorted({*old, *new})
+    if old.get(name, missing) != new.get(name, missing)
+    and name not in FREE_FIELDS
+  }
+
+
+def load_config(workdir: str | Path) -> ConfigDict:
+  """The configuration a run was started with.
+
+  Raises:
+    WorkdirError: The folder holds none.
+  """
+  file = Path(workdir) / "config.json"
+  if not file.exists():
+    raise WorkdirError(
+      f"{workdir} holds no config.json: it is not the workdir of a run."
+    )
+  return ConfigDict(json.loads(file.read_text()))
+
+
+class Workdir:
+  """A run's folder, locked while the run is alive.
+
+  The lock is the kernel's (flock): it ends with the process, however that ends.
+  """
+
+  def __init__(self, path: str | Path, config: ConfigDict):
+    """Locks the folder and settles which configuration it is of.
+
+    Args:
+      path: The folder; made when it is not there.
+      config: The run's configuration.
+
+    Raises:
+      WorkdirError: It cannot be written, another run holds it, or it belongs
+        to another configuration.
+    """
+    self.path = Path(path).absolute()
+    try:
+      self.path.mkdir(parents=True, exist_ok=True)
+      self._lock = (self.path / ".lock").open("a")
+    except OSError as error:
+      raise WorkdirError(
+        f"{self.path} cannot be written ({error.strerror}); choose another "
+        "--workdir or mend its permissions."
+      ) from error
+    try:
+      fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+      raise WorkdirError(
+        f"Another run is using {self.path}; wait for it, end it, or choose "
+        "another --workdir."
+      ) from error
+    self._settle(config)
+
+  def _settle(self, config: ConfigDict) -> None:
+    """Refuses another run's folder; notes the configuration."""
+    if (self.path / "config.json").exists():
+      changed = differences(load_config(self.path).to_dict(), config.to_dict())
+      if changed:
+        lines = [
+          f"  {name}: {old!r} there, {new!r} now"
+          for name, (old, new) in changed.items()
+        ]
+        raise WorkdirError(
+          f"{self.path} belongs to a run with another configuration:\n"
+          + "\n".join(lines)
+          + "\nChoose another --workdir, or give these fields their old values."
+        )
+    text = json.dumps(config.to_dict(), indent=2) + "\n"
+    write_atomically(self.path / "config.json", text)
+
+  def close(self) -> None:
+    """Gives the lock back."""
+    self._lock.close()

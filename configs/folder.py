@@ -1,0 +1,15 @@
+"""Your own features, prepared from a manifest (docs/own_features.md).
+
+python -m adplg_jax.prepare folder --name NAME --manifest manifest.csv
+python -m adplg_jax.main --config=configs/folder.py:NAME --workdir=runs/NAME
+"""
+
+from adplg_jax.configs import base
+
+
+def get_config(argument: str = ""):
+  variant, preset = base.split_argument(argument, "")
+  config = base.get_config(preset, history_key="video")
+  config.data.builder = "folder"
+  config.data.variant = variant
+  return config

@@ -1,0 +1,16 @@
+"""ShanghaiTech, frame AUC. I3D features (1024).
+
+python -m adplg_jax.main --config=configs/shanghaitech.py --workdir=runs/sht
+"""
+
+from adplg_jax.configs import base
+
+
+def get_config(argument: str = ""):
+  variant, preset = base.split_argument(argument, "i3d")
+  config = base.get_config(preset, history_key="crop")
+  config.data.builder = "shanghaitech"
+  config.data.variant = variant
+  config.pseudo_labels.history_length = 4
+  config.pseudo_labels.mean_threshold = 0.2
+  return config

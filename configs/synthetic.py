@@ -1,0 +1,29 @@
+"""Synthetic videos that the package makes itself; small, for two CPU cores.
+
+python -m adplg_jax.main --workdir=runs/synthetic
+"""
+
+from adplg_jax.configs import base
+
+
+def get_config(argument: str = ""):
+  variant, preset = base.split_argument(argument, "small")
+  config = base.get_config(preset, history_key="video")
+  config.data.builder = "synthetic"
+  config.data.variant = variant
+  config.batch_size = 16
+  config.num_segments = 32
+  config.total_steps = 600
+  config.warm_up_steps = 150
+  config.video.width = 64
+  config.video.attention_width = 64
+  config.snippet.width = 64
+  config.snippet.local_heads = 2
+  config.snippet.local_head_width = 16
+  config.snippet.global_heads = 2
+  config.snippet.global_head_width = 32
+  config.snippet.feed_forward_width = 64
+  config.snippet.max_snippets = 512
+  config.evaluation.every_steps = 150
+  config.checkpoint.every_steps = 150
+  return config

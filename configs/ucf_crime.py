@@ -1,0 +1,14 @@
+"""UCF-Crime, frame AUC. Argument: i3d (1024, default) | clip (512).
+
+python -m adplg_jax.main --config=configs/ucf_crime.py:i3d --workdir=runs/ucf
+"""
+
+from adplg_jax.configs import base
+
+
+def get_config(argument: str = ""):
+  variant, preset = base.split_argument(argument, "i3d")
+  config = base.get_config(preset, history_key="video")
+  config.data.builder = "ucf_crime"
+  config.data.variant = variant
+  return config

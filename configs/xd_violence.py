@@ -1,0 +1,19 @@
+"""XD-Violence, frame AP. Argument: i3d_vggish (1152, default) | i3d | clip.
+
+python -m adplg_jax.main --config=configs/xd_violence.py --workdir=runs/xd
+"""
+
+from adplg_jax.configs import base
+
+
+def get_config(argument: str = ""):
+  variant, preset = base.split_argument(argument, "i3d_vggish")
+  config = base.get_config(preset, history_key="crop")
+  config.data.builder = "xd_violence"
+  config.data.variant = variant
+  config.warm_up_steps = 1_500
+  config.pseudo_labels.history_length = 5
+  config.pseudo_labels.mean_threshold = 0.15
+  config.pseudo_labels.variance_threshold = 0.5
+  config.selection.metric = "frame_ap"
+  return config

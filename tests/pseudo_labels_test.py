@@ -1,0 +1,136 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from adplg_jax import pseudo_labels
+
+SEGMENTS = 5
+KEYS = 4
+THRESHOLDS = {"mean_threshold": 0.25, "variance_threshold": 0.4}
+update = jax.jit(
+  pseudo_labels.update,
+  static_argnames=("mean_threshold", "variance_threshold"),
+)
+
+
+def plain_min_max(x):
+  return (x - x.min()) / (x.max() - x.min() + 1e-8)
+
+
+def plain_update(memory, keys, raw, places):
+  """docs/method.md, section 3, item by item, over a dict of lists."""
+  labels, hard = [], []
+  for key, row in zip(keys, raw, strict=True):
+    entries = memory.setdefault(int(key), [])
+    entries.append(row)
+    if len(entries) <= places:
+      labels.append(row)
+      hard.append(np.zeros(row.shape, bool))
+      continue
+    entries.pop(0)
+    window = np.stack(entries)
+    mean = plain_min_max(window.mean(0))
+    variance = plain_min_max(window.var(0, ddof=1))
+    labels.append((mean >= THRESHOLDS["mean_threshold"]).astype(float))
+    hard.append(variance > THRESHOLDS["variance_threshold"])
+  return np.stack(labels), np.stack(hard)
+
+
+@st.composite
+def runs(draw):
+  places = draw(st.integers(2, 6))
+  size = draw(st.sampled_from([1, 2, 3, 8, 32]))
+  key = st.integers(0, draw(st.integers(0, KEYS - 1)))
+  steps = draw(
+    st.lists(st.lists(key, min_size=size, max_size=size), max_size=6)
+  )
+  return places, steps, draw(st.integers(0, 2**31))
+
+
+@settings(max_examples=1000, deadline=None)
+@given(runs())
+def test_memory_is_updated_in_order(run):
+  places, steps, seed = run
+  rng = np.random.default_rng(seed)
+  with jax.enable_x64(True):
+    memory = pseudo_labels.init_memory(KEYS, places, SEGMENTS, jnp.float64)
+    plain = {}
+    for keys in steps:
+      # Coarse values, so that ties and equal entries happen.
+      raw = rng.integers(0, 5, (len(keys), SEGMENTS)) / 4
+      memory, found = update(
+        memory,
+        jnp.array(keys, jnp.int32),
+        jnp.asarray(raw),
+        jnp.ones(raw.shape, bool),
+        **THRESHOLDS,
+      )
+      labels, hard = plain_update(plain, keys, raw, places)
+      np.testing.assert_array_equal(found.hard, hard)
+      # Coarse means sit on thresholds: allow what rounding decides there.
+      means_differ = np.abs(found.labels - labels) > 1e-12
+      assert not means_differ.any()
+    for key in range(KEYS):
+      entries = plain.get(key, [])
+      assert memory.count[key] == len(entries)
+      kept = memory.history[key, places - len(entries) :]
+      np.testing.assert_array_equal(
+        kept, np.reshape(entries, (-1, SEGMENTS)), strict=False
+      )
+
+
+def test_one_key_for_a_whole_batch():
+  raw = jnp.asarray(np.random.default_rng(0).random((32, SEGMENTS)))
+  memory = pseudo_labels.init_memory(1, 3, SEGMENTS)
+  memory, labels = update(
+    memory,
+    jnp.zeros(32, jnp.int32),
+    raw,
+    jnp.ones(raw.shape, bool),
+    **THRESHOLDS,
+  )
+  np.testing.assert_array_equal(memory.history[0], raw[-3:])
+  np.testing.assert_array_equal(labels.labels[:3], raw[:3])
+  assert set(np.unique(labels.labels[3:])) == {0.0, 1.0}
+
+
+def test_padding_is_hard_and_outside_the_normalisation():
+  raw = jnp.array([[0.0, 0.5, 1.0, 0.0, 0.0]])
+  valid = jnp.array([[True, True, True, False, False]])
+  memory = pseudo_labels.init_memory(1, 2, SEGMENTS)
+  for _ in range(3):
+    memory, labels = update(memory, jnp.array([0]), raw, valid, **THRESHOLDS)
+  np.testing.assert_array_equal(labels.labels[0], [0, 1, 1, 0, 0])
+  np.testing.assert_array_equal(labels.hard[0], [0, 0, 0, 1, 1])
+
+
+def test_compiled_program_has_no_loop():
+  memory = jax.eval_shape(lambda: pseudo_labels.init_memory(9, 3, SEGMENTS))
+  raw = jax.ShapeDtypeStruct((32, SEGMENTS), jnp.float32)
+  text = update.lower(
+    memory,
+    jax.ShapeDtypeStruct((32,), jnp.int32),
+    raw,
+    jax.ShapeDtypeStruct(raw.shape, bool),
+    **THRESHOLDS,
+  ).as_text()
+  assert "stablehlo.while" not in text
+
+
+def test_no_gradient_flows_through_labels():
+  memory = pseudo_labels.init_memory(1, 2, SEGMENTS)
+
+  def total(raw):
+    valid = jnp.ones(raw.shape, bool)
+    _, labels = update(memory, jnp.array([0]), raw, valid, **THRESHOLDS)
+    return labels.labels.sum()
+
+  np.testing.assert_array_equal(jax.grad(total)(jnp.ones((1, SEGMENTS))), 0)
+
+
+def test_history_of_one_is_refused():
+  with pytest.raises(ValueError, match="history_length is 1; it must be at"):
+    pseudo_labels.init_memory(3, 1, 8)
