@@ -131,7 +131,7 @@ def _video_update(
   )
   metrics = {f"loss/{name}": value for name, value in parts.items()}
   metrics["loss/video_branch"] = total
-  metrics["gradient_norm/video_branch"] = optax.global_norm(gradient)
+  metrics["gradient_norm/video_branch"] = optax.tree.norm(gradient)
   return _apply(branch, gradient, method.video_optimizer), output, metrics
 
 
@@ -175,7 +175,7 @@ def _snippet_update(
   (_, part), gradient = jax.value_and_grad(loss, has_aux=True)(branch.params)
   metrics = {
     "loss/snippet_classification": part,
-    "gradient_norm/snippet_branch": optax.global_norm(gradient),
+    "gradient_norm/snippet_branch": optax.tree.norm(gradient),
   }
   return _apply(branch, gradient, method.snippet_optimizer), metrics
 

@@ -1,0 +1,1 @@
+"""Builders: what turns feature files into tfds data sets."""

@@ -1,0 +1,156 @@
+"""Videos as the examples of a tfds data set, one a crop, cut into shards."""
+
+import dataclasses
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from adplg_jax.data import features as feature_files
+from adplg_jax.data.reading import read_ahead
+from adplg_jax.data.videos import Crop, Video
+
+SHARD_BYTES = 60 * 2**20
+# Names, numbers and the record's own bytes.
+EXAMPLE_BYTES = 512
+
+KeyedExample = tuple[str, dict[str, Any]]
+ShardFunction = Callable[[], Iterator[KeyedExample]]
+
+
+@dataclasses.dataclass(frozen=True)
+class ExampleFormat:
+  """How crops are written.
+
+  Attributes:
+    num_segments: N.
+    feature_width: D.
+    dtype: Type of the features.
+    zero_padding: Short training crops are filled up with zeros (CLIP).
+  """
+
+  num_segments: int
+  feature_width: int
+  dtype: str
+  zero_padding: bool
+
+
+@dataclasses.dataclass(frozen=True)
+class _Row:
+  """A crop's place in its data set."""
+
+  video: Video
+  crop: Crop
+  video_key: int
+  crop_key: int
+
+
+class SplitWriter:
+  """The examples of one split.
+
+  Attributes:
+    num_video_keys: Memories when the crops of a key share one.
+    num_crop_keys: Memories when each crop has its own.
+  """
+
+  def __init__(self, name: str, videos: Sequence[Video], form: ExampleFormat):
+    """Numbers the crops of `videos`."""
+    self._training = name != "test"
+    self._form = form
+    keys: dict[str, int] = {}
+    keyed = name == "train_anomalous"
+    if keyed:
+      for video in videos:
+        keys.setdefault(video.key, len(keys))
+    numbers = itertools.count()
+    self._rows = [
+      _Row(
+        video,
+        crop,
+        keys[video.key] if keyed else -1,
+        next(numbers) if keyed else -1,
+      )
+      for video in videos
+      for crop in video.crops
+    ]
+    self.num_video_keys = len(keys)
+    self.num_crop_keys = len(self._rows) if keyed else 0
+
+  def __len__(self) -> int:
+    return len(self._rows)
+
+  def bytes_written(self) -> int:
+    """Predicted size on disk."""
+    return sum(map(self._bytes, self._rows))
+
+  def shards(self, progress: tqdm) -> list[ShardFunction]:
+    """Functions that give the examples of each shard.
+
+    They share one stream that reads ahead, so they must be called, and used
+    up, in order: as tfds does.
+    """
+    stream = read_ahead(
+      self._rows, self._example, lambda row: 2 * row.crop.size()
+    )
+
+    def shard(count: int) -> Iterator[KeyedExample]:
+      for example in itertools.islice(stream, count):
+        progress.update()
+        if progress.n == progress.total:
+          progress.close()
+        yield f"{example['video']}/{example['crop']}", example
+
+    def function(count: int) -> ShardFunction:
+      return lambda: shard(count)
+
+    return [function(count) for count in self._shard_lengths()]
+
+  def _shard_lengths(self) -> list[int]:
+    lengths, size = [0], 0
+    for row in self._rows:
+      own = self._bytes(row)
+      if lengths[-1] and size + own > SHARD_BYTES:
+        lengths.append(0)
+        size = 0
+      lengths[-1] += 1
+      size += own
+    return lengths
+
+  def _bytes(self, row: _Row) -> int:
+    form = self._form
+    rows = form.num_segments if self._training else row.video.snippets
+    item = np.dtype(form.dtype).itemsize
+    return rows * form.feature_width * item + EXAMPLE_BYTES
+
+  def _example(self, row: _Row) -> dict[str, Any]:
+    """Reads a crop and makes its example."""
+    video = row.video
+    features, length = self._features(row.crop.read())
+    return {
+      "features": features,
+      "length": length,
+      "video": video.name,
+      "crop": row.crop.index,
+      "category": video.category,
+      "label": video.label,
+      "video_key": row.video_key,
+      "crop_key": row.crop_key,
+      "frames": video.total_frames,
+      "frames_per_snippet": video.frames_per_snippet,
+      "spans": np.array(video.spans or (), np.int64).reshape(-1, 2),
+      "has_spans": video.spans is not None,
+    }
+
+  def _features(self, array: np.ndarray) -> tuple[np.ndarray, int]:
+    """What is written of a crop, and how many of its rows are not fill."""
+    form = self._form
+    length = len(array)
+    if self._training:
+      length = form.num_segments
+      if form.zero_padding:
+        array, length = feature_files.pad_or_average(array, form.num_segments)
+      else:
+        array = feature_files.segment_means(array, form.num_segments)
+    return np.ascontiguousarray(array, dtype=form.dtype), length

@@ -1,0 +1,250 @@
+"""Feature files: safe reading, segment means, zero padding, audio joining.
+
+Source: docs/method.md, section 1.
+"""
+
+import dataclasses
+import itertools
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float, Float32
+
+DTYPES = ("float16", "float32")
+AUDIO_SLACK = 2
+
+
+class FeatureFileError(ValueError):
+  """A feature file that cannot be used.
+
+  Attributes:
+    path: The file.
+    kind: What is wrong, as `findings` names it.
+    detail: The same in words, with what to do.
+  """
+
+  def __init__(self, path: Path, kind: str, detail: str):
+    super().__init__(f"{path}: {detail}")
+    self.path = path
+    self.kind = kind
+    self.detail = detail
+
+
+@dataclasses.dataclass(frozen=True)
+class Header:
+  """What a feature file's header says.
+
+  Attributes:
+    shape: [T, D] or [T, C, D].
+    dtype: float16 | float32.
+  """
+
+  shape: tuple[int, ...]
+  dtype: np.dtype
+
+  @property
+  def crops(self) -> int:
+    """Crops in the file."""
+    return self.shape[1] if len(self.shape) == 3 else 1
+
+
+def read_header(path: Path) -> Header:
+  """Reads and checks a file's header, and its size against it.
+
+  Raises:
+    FeatureFileError: It is missing, no .npy file, truncated, empty, or of
+      another type or shape than features have.
+  """
+  array = _open(path)
+  return Header(array.shape, array.dtype)
+
+
+def read_features(
+  path: Path, column: int | None = None
+) -> Float[np.ndarray, "t d"]:
+  """Reads one crop.
+
+  Args:
+    path: A .npy file, float16 or float32, [T, D] or [T, C, D].
+    column: Which crop of a [T, C, D] file.
+
+  Returns:
+    The crop, in the file's type.
+
+  Raises:
+    FeatureFileError: The file cannot be used, or its values are not finite.
+  """
+  mapped = _open(path)
+  if (mapped.ndim == 3) != (column is not None):
+    raise FeatureFileError(
+      path,
+      "wrong-shape",
+      f"shape is {mapped.shape}; here a file holds one crop, [T, D].",
+    )
+  if column is not None:
+    array = np.array(mapped[:, column], order="C")
+  else:
+    # Read, not mapped: pages of a map would count twice.
+    array = np.ascontiguousarray(np.load(path, allow_pickle=False))
+  if not np.isfinite(array).all():
+    row = int(np.argmin(np.isfinite(array).all(axis=1)))
+    raise FeatureFileError(
+      path,
+      "not-finite",
+      f"NaN or infinity, first in snippet {row}; extract this video again.",
+    )
+  return array
+
+
+def _open(path: Path) -> np.ndarray:
+  """Maps a file's array, once all that its header says is acceptable."""
+  if not path.is_file():
+    raise FeatureFileError(
+      path, "missing-file", "no such file; correct its path or extract it."
+    )
+  try:
+    array = np.load(path, mmap_mode="r", allow_pickle=False)
+  except (ValueError, EOFError, OSError) as error:
+    raise _unreadable(path, error) from error
+  if not isinstance(array, np.ndarray):
+    array.close()
+    raise FeatureFileError(
+      path, "unreadable", "an .npz archive; save one array with np.save."
+    )
+  if array.dtype.newbyteorder("=").name not in DTYPES:
+    raise FeatureFileError(
+      path,
+      "wrong-dtype",
+      f"dtype is {array.dtype}; allowed: {', '.join(DTYPES)}. Convert it "
+      "with array.astype(np.float32).",
+    )
+  if array.ndim not in (2, 3):
+    raise FeatureFileError(
+      path,
+      "wrong-shape",
+      f"shape is {array.shape}; allowed: [T, D] or [T, C, D] (snippets, "
+      "crops, channels).",
+    )
+  if array.size == 0:
+    raise _empty(path, array.shape)
+  return array
+
+
+def _unreadable(path: Path, error: Exception) -> FeatureFileError:
+  """Tells apart what np.load says in several ways."""
+  size = path.stat().st_size
+  if size == 0:
+    return FeatureFileError(
+      path, "empty", "the file has 0 bytes; extract this video again."
+    )
+  with path.open("rb") as file:
+    try:
+      version = np.lib.format.read_magic(file)
+      if version == (1, 0):
+        shape, _, dtype = np.lib.format.read_array_header_1_0(file)
+      else:
+        shape, _, dtype = np.lib.format.read_array_header_2_0(file)
+    except ValueError:
+      return FeatureFileError(
+        path, "unreadable", f"not an .npy file ({error}); save it with np.save."
+      )
+    start = file.tell()
+  if dtype.hasobject:
+    return FeatureFileError(
+      path,
+      "object-array",
+      "an object array, whose pickle could run any code; save it as float16 "
+      "or float32.",
+    )
+  if 0 in shape:
+    return _empty(path, shape)
+  needed = start + int(np.prod(shape)) * dtype.itemsize
+  if size < needed:
+    return FeatureFileError(
+      path,
+      "truncated",
+      f"truncated: {size} bytes, but its header says {needed}; copy or "
+      "extract it again.",
+    )
+  return FeatureFileError(path, "unreadable", f"cannot be read: {error}.")
+
+
+def _empty(path: Path, shape: tuple[int, ...]) -> FeatureFileError:
+  return FeatureFileError(
+    path, "empty", f"shape is {shape}, no snippet; extract this video again."
+  )
+
+
+def segment_means(
+  features: Float[np.ndarray, "t d"], num_segments: int
+) -> Float32[np.ndarray, "n d"]:
+  """Averages a crop into segments of as equal length as can be.
+
+  Segment i is the mean of rows r[i] .. r[i+1] - 1 with r = floor(linspace(0,
+  T, N + 1)), or row r[i] alone when there is none between. Source: method.md,
+  section 1.
+
+  Args:
+    features: One crop.
+    num_segments: N.
+
+  Returns:
+    The means.
+  """
+  borders = np.linspace(0, len(features), num_segments + 1).astype(int)
+  means = np.empty((num_segments, features.shape[1]), np.float32)
+  for i, (start, end) in enumerate(itertools.pairwise(borders)):
+    rows = features[start : max(end, start + 1)]
+    np.mean(rows, axis=0, dtype=np.float32, out=means[i])
+  return means
+
+
+def pad_or_average(
+  features: Float[np.ndarray, "t d"], num_segments: int
+) -> tuple[Float32[np.ndarray, "n d"], int]:
+  """Averages a long crop into segments; fills a short one up with zeros.
+
+  The way of CLIP features. Source: method.md, section 1.
+
+  Args:
+    features: One crop.
+    num_segments: N.
+
+  Returns:
+    The segments, and how many of them are not fill.
+  """
+  length = len(features)
+  if length > num_segments:
+    return segment_means(features, num_segments), num_segments
+  padded = np.zeros((num_segments, features.shape[1]), np.float32)
+  padded[:length] = features
+  return padded, length
+
+
+def join_audio(
+  features: Float[np.ndarray, "t d"], audio: Float[np.ndarray, "s a"]
+) -> Float[np.ndarray, "t e"]:
+  """Puts audio channels behind the visual ones, at the visual length.
+
+  Longer audio is cut, shorter audio repeats its last row. Source: method.md,
+  section 6.
+
+  Args:
+    features: One crop.
+    audio: Audio of the same video.
+
+  Returns:
+    The joined channels.
+
+  Raises:
+    ValueError: The lengths differ by more than two rows.
+  """
+  missing = len(features) - len(audio)
+  if abs(missing) > AUDIO_SLACK:
+    raise ValueError(
+      f"{len(audio)} rows of audio for {len(features)} snippets; at most "
+      f"{AUDIO_SLACK} more or fewer are brought to fit. Extract one of the "
+      "two again."
+    )
+  rows = np.minimum(np.arange(len(features)), len(audio) - 1)
+  return np.concatenate([features, audio[rows].astype(features.dtype)], axis=1)

@@ -1,0 +1,195 @@
+"""manifest.csv: anyone's feature files as videos (docs/own_features.md)."""
+
+import csv
+import dataclasses
+import re
+from collections import defaultdict
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from adplg_jax.data import features as feature_files
+from adplg_jax.data.features import FeatureFileError
+from adplg_jax.data.findings import Findings
+from adplg_jax.data.ground_truth import parse_spans
+from adplg_jax.data.videos import FileCrop, Span, Video
+
+REQUIRED = ("path", "label", "split")
+OPTIONAL = (
+  "video",
+  "key",
+  "category",
+  "frames",
+  "frames_per_snippet",
+  "spans",
+)
+LABELS = {"0": 0, "1": 1, "normal": 0, "anomalous": 1}
+SPLITS = ("train", "test")
+
+
+@dataclasses.dataclass(frozen=True)
+class _Row:
+  """A row of a manifest.
+
+  Attributes:
+    where: The file and line.
+    path: The feature file.
+    facts: What all rows of a video must agree on.
+  """
+
+  where: str
+  path: Path
+  facts: dict[str, Any]
+
+
+def read_manifest(path: Path, findings: Findings) -> list[Video]:
+  """Reads a manifest.
+
+  Paths are relative to the manifest's folder. Rows of the same video are its
+  crops, in order; so are the columns of a [T, C, D] file.
+
+  Args:
+    path: The manifest.
+    findings: Gathers all rows and files that make no sense.
+
+  Returns:
+    The videos whose rows make sense.
+  """
+  videos: dict[str, list[_Row]] = defaultdict(list)
+  seen: dict[Path, str] = {}
+  for where, cells in _read_cells(path, findings):
+    row = _parse_row(path.parent, where, cells, findings)
+    if row is None:
+      continue
+    if row.path in seen:
+      findings.add(
+        "manifest", where, f"{row.path} stands at {seen[row.path]} too."
+      )
+      continue
+    seen[row.path] = where
+    videos[row.facts["name"]].append(row)
+  made = (_make_video(rows, findings) for rows in videos.values())
+  return [video for video in made if video is not None]
+
+
+def _read_cells(
+  path: Path, findings: Findings
+) -> list[tuple[str, dict[str, str]]]:
+  """Rows as {column: text}, each with its place."""
+  try:
+    with path.open(newline="", encoding="utf-8-sig") as file:
+      reader = csv.DictReader(file)
+      rows = [(f"{path}:{reader.line_num}", cells) for cells in reader]
+      columns = [name or "" for name in reader.fieldnames or ()]
+  except (OSError, UnicodeDecodeError, csv.Error) as error:
+    findings.add("manifest", path, f"cannot be read as CSV: {error}.")
+    return []
+  missing = [name for name in REQUIRED if name not in columns]
+  if missing:
+    findings.add(
+      "manifest",
+      path,
+      f"no column {', '.join(missing)}; needed: {', '.join(REQUIRED)}; "
+      f"optional: {', '.join(OPTIONAL)}.",
+    )
+    return []
+  if not rows:
+    findings.add("manifest", path, "holds no row; write one for each file.")
+  for name in columns:
+    if name not in REQUIRED + OPTIONAL:
+      findings.note(f"column {name!r} of the manifest ignored")
+  return [
+    (where, {k: (v or "").strip() for k, v in cells.items() if k in columns})
+    for where, cells in rows
+  ]
+
+
+def _parse_row(
+  folder: Path, where: str, cells: dict[str, str], findings: Findings
+) -> _Row | None:
+  """Parses a row; adds each cell that makes no sense to the findings."""
+  bad = len(findings.items)
+
+  def cell(column: str, parse: Callable[[str], Any], default: Any) -> Any:
+    text = cells.get(column) or ""
+    if not text:
+      return default
+    try:
+      return parse(text)
+    except ValueError as error:
+      findings.add("manifest", where, f"{column}: {error}.")
+      return default
+
+  if not cells["path"]:
+    findings.add("manifest", where, "path: empty; name a .npy file.")
+  for column, allowed in (("label", LABELS), ("split", SPLITS)):
+    if cells[column] not in allowed:
+      findings.add(
+        "manifest",
+        where,
+        f"{column} is {cells[column]!r}; allowed: {', '.join(allowed)}.",
+      )
+  label = LABELS.get(cells["label"], 0)
+  name = cells.get("video") or re.sub(r"\.npy$", "", cells["path"])
+  spans = cell("spans", parse_spans, None)
+  if spans and not label:
+    findings.add(
+      "manifest",
+      where,
+      "spans: a normal video has none; correct the label or leave them out.",
+    )
+  facts = {
+    "name": name,
+    "split": cells["split"],
+    "label": label,
+    "category": cells.get("category") or ("anomalous" if label else "normal"),
+    "key": cells.get("key") or name,
+    "frames": cell("frames", _positive, None),
+    "frames_per_snippet": cell("frames_per_snippet", _positive, 16),
+    "spans": _known_spans(label, spans),
+  }
+  if len(findings.items) > bad:
+    return None
+  return _Row(where, folder / cells["path"], facts)
+
+
+def _positive(text: str) -> int:
+  if not text.isdecimal() or int(text) < 1:
+    raise ValueError(f"{text!r} is no whole number of 1 or more")
+  return int(text)
+
+
+def _known_spans(
+  label: int, spans: tuple[Span, ...] | None
+) -> tuple[Span, ...] | None:
+  """No span in a normal video; unknown ones in an anomalous video: None."""
+  return spans or None if label else ()
+
+
+def _make_video(rows: list[_Row], findings: Findings) -> Video | None:
+  """One video from its rows; those that contradict the first are found."""
+  facts = rows[0].facts
+  for row in rows[1:]:
+    for column, value in row.facts.items():
+      if value != facts[column]:
+        findings.add(
+          "both-splits" if column == "split" else "manifest",
+          row.where,
+          f"{column} of video {facts['name']} is {value!r}, but "
+          f"{facts[column]!r} at {rows[0].where}; make them equal, or name "
+          "different videos in the column video.",
+          facts["name"],
+        )
+  crops: list[FileCrop] = []
+  for row in rows:
+    try:
+      header = feature_files.read_header(row.path)
+    except FeatureFileError as error:
+      findings.add(error.kind, error.path, error.detail, facts["name"])
+      continue
+    columns = range(header.crops) if len(header.shape) == 3 else [None]
+    for column in columns:
+      crops.append(FileCrop(len(crops), row.path, column))
+  if not crops:
+    return None
+  return Video(crops=tuple(crops), annotated_frames=facts["frames"], **facts)

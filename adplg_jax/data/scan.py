@@ -1,0 +1,196 @@
+"""Reads every file of a data set once and checks what it holds."""
+
+import dataclasses
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+
+import numpy as np
+from tqdm import tqdm
+
+from adplg_jax.data.features import FeatureFileError
+from adplg_jax.data.findings import Findings
+from adplg_jax.data.reading import read_ahead
+from adplg_jax.data.videos import Crop, Video
+
+FLOAT16_MAX = float(np.finfo(np.float16).max)
+
+
+@dataclasses.dataclass(frozen=True)
+class Rules:
+  """What is asked of a data set's files.
+
+  Attributes:
+    feature_width: D, None for the width that most files have.
+    zero_rows: Whether rows of zeros are allowed.
+    visual_width: Channels in which zero rows are looked for, None for all.
+    span_slack: Snippets that a span may end past its video.
+    frame_slack: Snippets that annotated frames may be off.
+  """
+
+  feature_width: int | None = None
+  zero_rows: bool = False
+  visual_width: int | None = None
+  span_slack: int = 2
+  frame_slack: int = 2
+
+
+@dataclasses.dataclass(frozen=True)
+class _Read:
+  """What reading a crop told; a video is known by split and name."""
+
+  video: tuple[str, str]
+  where: str
+  shape: tuple[int, int] | None = None
+  mended: str = ""
+  zero_rows: int = 0
+  largest: float = 0.0
+  error: FeatureFileError | None = None
+
+
+def scan(
+  videos: Sequence[Video], findings: Findings, rules: Rules, dtype: str
+) -> tuple[list[Video], int]:
+  """Reads all crops, adds what is wrong with them to the findings.
+
+  Args:
+    videos: The videos.
+    findings: Gathers what is wrong.
+    rules: What is asked.
+    dtype: Type the features are to be written in.
+
+  Returns:
+    The videos with their snippets, those without a readable crop left out;
+    the feature width.
+  """
+  pairs = [(video, crop) for video in videos for crop in video.crops]
+  results = tqdm(
+    read_ahead(
+      pairs,
+      lambda pair: _read(*pair, visual_width=rules.visual_width),
+      lambda pair: 2 * pair[1].size(),
+    ),
+    total=len(pairs),
+    desc="checking",
+    unit="file",
+    mininterval=0.5,
+  )
+  reads: dict[tuple[str, str], list[_Read]] = defaultdict(list)
+  for result in results:
+    reads[result.video].append(result)
+  width = rules.feature_width or _common_width(reads)
+  for own in reads.values():
+    for read in own:
+      _check_crop(read, width, rules, dtype, findings)
+  scanned = []
+  for video in videos:
+    own = reads[video.split, video.name]
+    lengths = [(read.shape[0], read.where) for read in own if read.shape]
+    if not lengths:
+      continue
+    _check_lengths(video.name, lengths, findings)
+    for text in {read.mended for read in own} - {""}:
+      findings.note(text)
+    scanned.append(dataclasses.replace(video, snippets=lengths[0][0]))
+  return scanned, width
+
+
+def _read(video: Video, crop: Crop, visual_width: int | None) -> _Read:
+  key = video.split, video.name
+  try:
+    array = crop.read()
+  except FeatureFileError as error:
+    return _Read(key, crop.where(), error=error)
+  zeros = ~array[:, :visual_width].any(axis=1)
+  return _Read(
+    key,
+    crop.where(),
+    (array.shape[0], array.shape[1]),
+    crop.mended(),
+    int(zeros.sum()),
+    float(np.abs(array).max()),
+  )
+
+
+def _common_width(reads: dict[tuple[str, str], list[_Read]]) -> int:
+  widths = Counter(r.shape[1] for own in reads.values() for r in own if r.shape)
+  return widths.most_common(1)[0][0] if widths else 0
+
+
+def _check_crop(
+  read: _Read, width: int, rules: Rules, dtype: str, findings: Findings
+) -> None:
+  if read.error is not None or read.shape is None:
+    error = read.error
+    if error is not None:
+      findings.add(error.kind, error.path, error.detail, read.video[1])
+    return
+  if read.shape[1] != width:
+    whose = "this data set's is" if rules.feature_width else "most files have"
+    findings.add(
+      "wrong-width",
+      read.where,
+      f"feature width is {read.shape[1]}; {whose} {width}. Use the same "
+      "extractor for all videos.",
+      read.video[1],
+    )
+  if read.zero_rows and not rules.zero_rows:
+    findings.add(
+      "zero-rows",
+      read.where,
+      f"{read.zero_rows} of {read.shape[0]} rows are all zero; extract this "
+      "video again.",
+      read.video[1],
+    )
+  if dtype == "float16" and read.largest > FLOAT16_MAX:
+    findings.add(
+      "not-finite",
+      read.where,
+      f"holds {read.largest:g}, infinite as float16; use --dtype float32.",
+      read.video[1],
+    )
+
+
+def _check_lengths(
+  name: str, lengths: list[tuple[int, str]], findings: Findings
+) -> None:
+  counts = Counter(length for length, _ in lengths)
+  if len(counts) > 1:
+    usual = counts.most_common(1)[0][0]
+    odd = next((n, where) for n, where in lengths if n != usual)
+    findings.add(
+      "crop-length",
+      name,
+      f"most crops have {usual} snippets, {odd[1]} has {odd[0]}; extract this "
+      "video again.",
+      name,
+    )
+
+
+def check_frames(video: Video, findings: Findings, rules: Rules) -> None:
+  """Holds a video's annotated frames and spans against its snippets."""
+  step, frames = video.frames_per_snippet, video.total_frames
+  annotated, covered = video.annotated_frames, video.snippets * step
+  if annotated is not None and abs(annotated - covered) > (
+    rules.frame_slack * step
+  ):
+    findings.add(
+      "frame-count",
+      video.name,
+      f"{annotated} frames annotated, but {video.snippets} snippets of {step} "
+      f"frames are {covered}; at most {rules.frame_slack} snippets may be "
+      "missing or too many. Features and annotation are of different videos.",
+      video.name,
+    )
+    return
+  for start, end in video.spans or ():
+    if start >= frames or end > frames + rules.span_slack * step:
+      findings.add(
+        "bad-span",
+        video.name,
+        f"span {start}-{end} does not fit the video's {frames} frames: it may "
+        f"end at most {rules.span_slack * step} frames past them, and start "
+        "nowhere beyond. Correct the annotation.",
+        video.name,
+      )
+    elif end > frames:
+      findings.note("spans that end past their video, clipped")

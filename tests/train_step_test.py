@@ -1,0 +1,208 @@
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from adplg_jax import method as method_lib
+from adplg_jax import sharding, train_state, train_step
+from adplg_jax.configs import synthetic
+
+WIDTH = 12
+
+
+def small_config(**switches):
+  config = synthetic.get_config()
+  config.num_segments = 8
+  config.batch_size = 8
+  config.precision = "float64"
+  config.warm_up_steps = 2
+  config.video.width = WIDTH
+  config.video.attention_width = 6
+  config.snippet.width = 16
+  config.snippet.windows = (2, 4)
+  config.snippet.num_blocks = 1
+  config.snippet.local_head_width = 4
+  config.snippet.global_head_width = 4
+  config.snippet.feed_forward_width = 8
+  config.snippet.max_snippets = 16
+  config.snippet.decay_every = 2
+  config.switches.update(switches)
+  return config
+
+
+@functools.cache
+def small_method(**switches):
+  return method_lib.from_config(
+    small_config(**switches), feature_width=WIDTH, num_keys=5
+  )
+
+
+@functools.cache
+def initial(method, seed=0):
+  return jax.jit(lambda: train_state.init_state(method, seed))()
+
+
+def make_batch(step, size=8, segments=8):
+  rng = np.random.default_rng(step)
+  batch = {
+    name: {
+      "features": rng.random((size, segments, WIDTH), np.float32),
+      "length": np.full(size, segments, np.int32),
+    }
+    for name in ("normal", "anomalous")
+  }
+  batch["anomalous"]["key"] = rng.integers(0, 5, size, dtype=np.int32)
+  return batch
+
+
+@functools.cache
+def compiled(method, seed=0, donate=None):
+  """One compilation for all tests that step the same method."""
+  return jax.jit(
+    functools.partial(train_step.train_step, method=method, seed=seed),
+    donate_argnames=donate,
+  )
+
+
+def run(method, steps, seed=0):
+  state = initial(method, seed)
+  step = compiled(method, seed)
+  history = []
+  for i in range(steps):
+    state, metrics = step(state=state, batch=make_batch(i))
+    history.append(metrics)
+  return state, history
+
+
+def distance(a, b):
+  return max(
+    float(jnp.abs(x - y).max())
+    for x, y in zip(jax.tree.leaves(a), jax.tree.leaves(b), strict=True)
+  )
+
+
+def test_warm_up_gates_the_snippet_branch_alone(x64):
+  method = small_method()
+  start = initial(method)
+  warm, history = run(method, 2)
+  assert distance(warm.snippet, start.snippet) == 0
+  assert distance(warm.video.params, start.video.params) > 1e-4
+  assert warm.memory.count.sum() > 0
+  assert history[-1]["loss/snippet_classification"] == 0
+  after, history = run(method, 3)
+  assert distance(after.snippet.params, start.snippet.params) > 1e-4
+  assert history[-1]["loss/snippet_classification"] > 0
+
+
+def test_snippet_schedule_counts_its_own_updates(x64):
+  state, _ = run(small_method(), 5)
+  counts = [
+    int(leaf)
+    for leaf in jax.tree.leaves(state.snippet.opt_state)
+    if leaf.shape == ()
+  ]
+  assert counts == [3, 3]
+
+
+def test_a_run_is_a_function_of_its_seed(x64):
+  method = small_method()
+  one, two, other = run(method, 4), run(method, 4), run(method, 4, seed=1)
+  assert distance(one, two) == 0
+  assert distance(one[0].video.params, other[0].video.params) > 1e-3
+
+
+def test_state_is_donated(x64):
+  method = small_method()
+  step = compiled(method, donate="state")
+  state = jax.tree.map(jnp.copy, initial(method))
+  leaf = jax.tree.leaves(state.snippet.params)[0]
+  step(state=state, batch=make_batch(0))
+  assert leaf.is_deleted()
+
+
+def test_batch_order_changes_no_loss_under_time_smoothing(x64):
+  """Official smoothness looks along the batch; nothing else may."""
+  method = small_without_dropout("time")
+  state, step = initial(method), compiled(method)
+  batch = make_batch(0)
+  turned = jax.tree.map(lambda x: x[::-1].copy(), batch)
+  batch["anomalous"]["key"] = np.arange(8, dtype=np.int32) % 5
+  turned["anomalous"]["key"] = batch["anomalous"]["key"][::-1].copy()
+
+  def losses(batch):
+    _, metrics = step(state=state, batch=batch)
+    return {k: float(v) for k, v in metrics.items() if k.startswith("loss")}
+
+  found = losses(turned)
+  for name, value in losses(batch).items():
+    np.testing.assert_allclose(found[name], value, err_msg=name)
+
+
+def small_without_dropout(axis):
+  config = small_config(smooth_axis=axis)
+  config.video.dropout = 0.0
+  config.snippet.dropout = 0.0
+  config.snippet.block_dropout = 0.0
+  return method_lib.from_config(config, feature_width=WIDTH, num_keys=5)
+
+
+def test_gradients_stay_finite_where_norms_are_zero(x64):
+  """Features of zero make all fused features and attentions equal."""
+  method = small_method()
+  state = initial(method)
+  batch = jax.tree.map(np.zeros_like, make_batch(0))
+  batch["normal"]["length"] += 8
+  batch["anomalous"]["length"] += 8
+  step = compiled(method)
+  for _ in range(4):
+    state, metrics = step(state=state, batch=batch)
+    assert all(np.isfinite(v) for v in metrics.values()), metrics
+  assert all(np.isfinite(x).all() for x in jax.tree.leaves(state))
+
+
+def test_fixed_masks_padding_and_official_does_not(x64):
+  batch = make_batch(0)
+  batch["normal"]["length"][:] = 5
+  batch["anomalous"]["length"][:] = 6
+  changed = jax.tree.map(np.copy, batch)
+  changed["normal"]["features"][:, 5:] = 9
+  changed["anomalous"]["features"][:, 6:] = 9
+  for masked in (True, False):
+    config = small_config(mask_zero_rows=masked)
+    config.warm_up_steps = 0
+    method = method_lib.from_config(config, feature_width=WIDTH, num_keys=5)
+    state, step = initial(method), compiled(method)
+    one, _ = step(state=state, batch=batch)
+    two, _ = step(state=state, batch=changed)
+    gap = distance(one, two)
+    assert gap == 0 if masked else gap > 1e-4
+
+
+def test_both_branches_and_the_memory_in_one_program(x64):
+  method = small_method()
+  state = jax.eval_shape(lambda: train_state.init_state(method, 0))
+  step = compiled(method)
+  new, metrics = jax.eval_shape(step, state=state, batch=make_batch(0))
+  assert jax.tree.map(lambda x: (x.shape, x.dtype), new) == jax.tree.map(
+    lambda x: (x.shape, x.dtype), state
+  )
+  names = {name for name in metrics if name.startswith("loss/")}
+  assert names == {
+    "loss/video_classification",
+    "loss/separation",
+    "loss/dissimilarity",
+    "loss/smoothness",
+    "loss/sparsity",
+    "loss/video_branch",
+    "loss/snippet_classification",
+  }
+
+
+@pytest.mark.parametrize(
+  ("batch_size", "devices", "hint"), [(30, 8, "24 or 32"), (2, 4, "4")]
+)
+def test_batch_that_devices_cannot_share(batch_size, devices, hint):
+  with pytest.raises(ValueError, match=rf"{batch_size} cannot.*; {hint} would"):
+    sharding.check_batch_size(batch_size, devices)
