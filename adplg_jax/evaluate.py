@@ -28,6 +28,10 @@ from adplg_jax.workdir import WorkdirError, load_config
 Scorer = Callable[[Any, Array, Array], Array]
 
 
+class StoppedError(Exception):
+  """An evaluation that was asked to stop."""
+
+
 def make_scorer(method: Method) -> Scorer:
   """The jitted function (params, features, lengths) -> snippet scores.
 
@@ -75,7 +79,7 @@ def score_videos(
   mesh: jax.sharding.Mesh,
   span_ends: str,
   stop: Callable[[], bool] = lambda: False,
-) -> list[metrics.VideoScore] | None:
+) -> list[metrics.VideoScore]:
   """Scores every video of a split.
 
   Args:
@@ -86,12 +90,13 @@ def score_videos(
     longest: Longest video the model takes [snippets].
     mesh: The devices.
     span_ends: Whether annotated spans end "exclusive" or "inclusive".
-    stop: Asked before each batch; when true, scoring ends with None.
+    stop: Asked before each batch.
 
   Returns:
     The videos, in order of their names.
 
   Raises:
+    StoppedError: `stop` said so.
     ValueError: Crops of a video that differ in length.
   """
   videos: dict[str, _Video] = {}
@@ -103,7 +108,7 @@ def score_videos(
   )
   for batch in batches:
     if stop():
-      return None
+      raise StoppedError
     features, lengths = sharding.put_whole(
       (batch.features, batch.lengths), mesh
     )
@@ -147,7 +152,7 @@ def score_split(
   params: Any,
   examples: Iterable[dict[str, Any]],
   stop: Callable[[], bool] = lambda: False,
-) -> list[metrics.VideoScore] | None:
+) -> list[metrics.VideoScore]:
   """`score_videos` with what the experiment's configuration says."""
   config = experiment.config
   return score_videos(
@@ -251,10 +256,9 @@ def evaluate_workdir(
       make_scorer(experiment.method),
       state.snippet.params,
       with_progress(
-        experiment.test_examples(), len(experiment.dataset.test), "scoring"
+        experiment.test_examples(), experiment.num_test_crops, "scoring"
       ),
     )
-  assert videos is not None
   results = metrics.evaluate_videos(videos)
   folder = Path(output or Path(workdir) / f"evaluation_{step}")
   report.write_results(folder, videos, results)

@@ -128,9 +128,24 @@ class Experiment:
     chosen = set(ranked[: max(count, 1)])
     return np.array([name in chosen for name in names])
 
+  @property
+  def _one_test_crop(self) -> int | None:
+    """The one crop that is scored, None for all."""
+    if self.config.switches.single_clip_crop:
+      return self.dataset.metadata.official_test_crop
+    return None
+
+  @property
+  def num_test_crops(self) -> int:
+    """How many crops `test_examples` reads."""
+    return len(self.dataset.test)
+
   def test_examples(self) -> Iterator[dict[str, Any]]:
-    """Crops of the test split, whole."""
-    return iter(self.dataset.test)
+    """Crops of the test split that are scored, whole."""
+    one = self._one_test_crop
+    for example in self.dataset.test:
+      if one is None or example["crop"] == one:
+        yield example
 
   def validation_examples(self) -> Iterator[dict[str, Any]]:
     """Segment means of the training videos held out, as test examples."""

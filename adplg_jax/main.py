@@ -92,6 +92,9 @@ def main(argv: list[str]) -> int:
   """Reads the flags."""
   if len(argv) > 1:
     raise app.UsageError(f"Unexpected arguments: {argv[1:]}")
+  if not flags.FLAGS["verbosity"].present:
+    # Libraries tell much at INFO; what a user must know is a warning here.
+    logging.set_verbosity(logging.WARNING)
   config = _CONFIG.value
   name = f"{config.data.builder}-{config.data.variant}"
   workdir = _WORKDIR.value or os.path.join("runs", name)

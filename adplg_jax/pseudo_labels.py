@@ -17,8 +17,8 @@ class Memory:
   """The last raw pseudo-labels of every key.
 
   Attributes:
-    history: [k, h, n] The entries of each key, oldest first, right-aligned: a key that
-      holds c entries holds them in its last c places, zeros before.
+    history: [k, h, n]. The entries of each key, oldest first, right-aligned: a
+      key that holds c entries holds them in its last c places, zeros before.
     count: [k] int32. How many entries each key holds, at most H.
   """
 

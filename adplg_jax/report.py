@@ -89,7 +89,7 @@ def _draw_curves(
     ylim=(0, 1.05),
   )
   roc.legend(loc="lower right")
-  precision_recall.legend(loc="upper right")
+  precision_recall.legend(loc="lower left")
 
 
 def _choose(videos: Sequence[VideoScore]) -> list[VideoScore]:

@@ -19,7 +19,7 @@ from adplg_jax.workdir import Workdir
 
 
 class NotFiniteError(Exception):
-  """A loss or a gradient became NaN or infinite; says which and at what step."""
+  """A loss or gradient became NaN or infinite; says which and when."""
 
 
 class Scored(NamedTuple):
@@ -101,7 +101,7 @@ def _restore_or_init(
   restored = checkpoints.restore_latest(experiment.state_shapes)
   if restored is None:
     return experiment.init_state(), 0
-  logging.info("Going on from the checkpoint of step %d.", restored.step)
+  logging.warning("Going on from the checkpoint of step %d.", restored.step)
   checkpoints.forget_after(restored.step)
   return restored.state, restored.step
 
@@ -169,20 +169,16 @@ class _Run:
   def _evaluate(self, state: TrainState, step: int) -> None:
     """Scores the test split, and what the checkpoint is chosen on."""
     self._log()
-    experiment, config = self.experiment, self.config
-    self.scored = self._score_test(state.snippet.params, step)
-    if self.scored is None:
+    config, params = self.config, state.snippet.params
+    try:
+      self.scored = self._score_test(params, step)
+      results = self.scored.results
+      if config.selection.split == "validation":
+        examples = self.experiment.validation_examples()
+        results = metrics.evaluate_videos(self._score(params, examples))
+    except evaluate.StoppedError:
       self._leave(state, step)
-      return
-    results = self.scored.results
-    if config.selection.split == "validation":
-      videos = self._score(
-        state.snippet.params, experiment.validation_examples()
-      )
-      if videos is None:
-        self._leave(state, step)
-        return
-      results = metrics.evaluate_videos(videos)
+      raise
     value = evaluate.selection_value(
       results, config.selection.metric, config.switches.average_precision
     )
@@ -191,23 +187,19 @@ class _Run:
     )
     self.checkpoints.select(step, value)
 
-  def _score(self, params: Any, examples: Any) -> list | None:
+  def _score(self, params: Any, examples: Any) -> list[metrics.VideoScore]:
     """Scores a split unless asked to stop."""
     return evaluate.score_split(
       self.experiment, self.score, params, examples, self.preemption.agreed
     )
 
-  def _score_test(self, params: Any, step: int) -> Scored | None:
+  def _score_test(self, params: Any, step: int) -> Scored:
     """Scores and measures the test split unless asked to stop."""
     experiment = self.experiment
-    videos = self._score(
-      params,
-      evaluate.with_progress(
-        experiment.test_examples(), len(experiment.dataset.test), "scoring"
-      ),
+    examples = evaluate.with_progress(
+      experiment.test_examples(), experiment.num_test_crops, "scoring"
     )
-    if videos is None:
-      return None
+    videos = self._score(params, examples)
     return Scored(step, videos, metrics.evaluate_videos(videos))
 
   def _save(self, state: TrainState, step: int) -> None:
@@ -248,17 +240,20 @@ class _Run:
   def outcome(self, state: TrainState) -> Outcome:
     """Scores the last and the selected parameters."""
     step = int(state.step)
-    last = self.scored
-    if last is None or last.step != step:
-      last = self._score_test(state.snippet.params, step)
     best = self.checkpoints.best_step()
-    selected = last
-    if best is not None and best != step:
+    try:
+      last = self.scored
+      if last is None or last.step != step:
+        last = self._score_test(state.snippet.params, step)
+      if best is None or best == step:
+        return Outcome(last, last)
       restored = self.checkpoints.restore(best, self.experiment.state_shapes)
       selected = self._score_test(restored.state.snippet.params, best)
-    if last is None or selected is None:
-      raise Preempted("Training is complete; run again for its results.")
-    return Outcome(last, selected)
+      return Outcome(last, selected)
+    except evaluate.StoppedError as error:
+      raise Preempted(
+        "Training is complete; run the same command for its results."
+      ) from error
 
 
 def _write_outcome(workdir: Path, config: ConfigDict, outcome: Outcome) -> None:

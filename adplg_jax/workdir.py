@@ -99,11 +99,16 @@ class Workdir:
     try:
       fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
+      self._lock.close()
       raise WorkdirError(
         f"Another run is using {self.path}; wait for it, end it, or choose "
         "another --workdir."
       ) from error
-    self._settle(config)
+    try:
+      self._settle(config)
+    except WorkdirError:
+      self._lock.close()
+      raise
 
   def _settle(self, config: ConfigDict) -> None:
     """Refuses another run's folder; notes the configuration."""

@@ -24,6 +24,8 @@ OFFICIAL = {
   "span_ends": "exclusive",
   # Keep the zero rows of short CLIP crops out of attention and losses.
   "mask_zero_rows": False,
+  # Of CLIP test videos score the one crop that the csv files name.
+  "single_clip_crop": True,
   # Average precision that selects checkpoints: trapezoid | step. Both are
   # always reported.
   "average_precision": "trapezoid",
@@ -38,6 +40,7 @@ FIXED = OFFICIAL | {
   "decay_unseen_positions": False,
   "bce": "logits",
   "mask_zero_rows": True,
+  "single_clip_crop": False,
   "average_precision": "step",
   "drop_zero_losses": False,
 }

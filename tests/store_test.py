@@ -20,7 +20,7 @@ def test_what_is_not_prepared_says_what_is(tmp_path):
 
 
 def test_benchmarks_are_named_as_the_command_line_takes_them(tmp_path):
-  with pytest.raises(store.NotPreparedError, match="Prepared in .*: nothing"):
+  with pytest.raises(store.NotPreparedError, match=r"Prepared in .*: nothing"):
     store.open_dataset(str(tmp_path), "folder", "mine", 64)
   with pytest.raises(
     store.NotPreparedError, match="prepare ucf_crime:i3d --features DIR"

@@ -9,7 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
-from adplg_jax.data.benchmarks import ANOMALOUS, NORMAL, UCF_CLASSES
+from adplg_jax.data.benchmarks import (
+  ANOMALOUS,
+  NORMAL,
+  SNIPPET_FRAMES,
+  UCF_CLASSES,
+)
 from adplg_jax.data.findings import Findings, PreparationError
 from adplg_jax.data.ground_truth import (
   Annotation,
@@ -211,33 +216,17 @@ def annotate_by_array(
   Returns:
     The videos.
   """
-  try:
-    array = _read_flags(path)
-  except ValueError as error:
-    findings.add("ground-truth", path, f"{error}.")
-    return list(videos)
   test = {video.name: video for video in videos if video.split == "test"}
-  if any(name not in test for name in order):
-    return list(videos)
-  total = sum(test[name].total_frames for name in order)
-  if len(array) != total:
-    findings.add(
-      "ground-truth",
-      path,
-      f"{len(array)} frames, but the {len(order)} test videos have "
-      f"{total // 16} snippets of 16, {total} frames; it is of other features "
-      "or of another list.",
-    )
-    return list(videos)
-  start, differ = 0, 0
-  for name in order:
+  masks = _cut_array(path, [test.get(name) for name in order], findings)
+  differ = total = 0
+  for name, mask in zip(order, masks, strict=False):
     video = test[name]
-    mask = array[start : start + video.total_frames]
-    start += len(mask)
+    total += len(mask)
     differ += int((frame_labels(video.spans or (), len(mask)) != mask).sum())
     if not labels_by_name:
       test[name] = _from_mask(video, mask)
       continue
+    test[name] = dataclasses.replace(video, spans=mask_to_spans(mask))
     if mask.any() != bool(video.label):
       findings.add(
         "ground-truth",
@@ -245,11 +234,38 @@ def annotate_by_array(
         f"{int(mask.sum())} anomalous frames in {path}, but class "
         f"{video.category}; the array is in another order than the list.",
       )
-    test[name] = dataclasses.replace(video, spans=mask_to_spans(mask))
-  if compare:
+  if compare and total:
     findings.note(
       f"of {total} frames ({differ / total:.4%}) differ between {path.name}, "
       "which is used, and the annotations",
       differ,
     )
   return [test[v.name] if v.split == "test" else v for v in videos]
+
+
+def _cut_array(
+  path: Path, videos: Sequence[Video | None], findings: Findings
+) -> list[np.ndarray]:
+  """Each video's part of an array; none when anything does not fit.
+
+  A video that could not be read is None, and found already.
+  """
+  try:
+    array = _read_flags(path)
+  except ValueError as error:
+    findings.add("ground-truth", path, f"{error}.")
+    return []
+  lengths = [video.total_frames for video in videos if video is not None]
+  if len(lengths) < len(videos):
+    return []
+  total = sum(lengths)
+  if len(array) != total:
+    findings.add(
+      "ground-truth",
+      path,
+      f"{len(array)} frames, but the {len(videos)} test videos have "
+      f"{total // SNIPPET_FRAMES} snippets of {SNIPPET_FRAMES}, {total} frames; "
+      "it is of other features or of another list.",
+    )
+    return []
+  return np.split(array, np.cumsum(lengths)[:-1])

@@ -53,6 +53,7 @@ class SplitWriter:
   Attributes:
     num_video_keys: Memories when the crops of a key share one.
     num_crop_keys: Memories when each crop has its own.
+    crops: Crop index of each example.
   """
 
   def __init__(self, name: str, videos: Sequence[Video], form: ExampleFormat):
@@ -75,6 +76,7 @@ class SplitWriter:
       for video in videos
       for crop in video.crops
     ]
+    self.crops = [row.crop.index for row in self._rows]
     self.num_video_keys = len(keys)
     self.num_crop_keys = len(self._rows) if keyed else 0
 
@@ -96,11 +98,15 @@ class SplitWriter:
     )
 
     def shard(count: int) -> Iterator[KeyedExample]:
-      for example in itertools.islice(stream, count):
-        progress.update()
-        if progress.n == progress.total:
-          progress.close()
-        yield f"{example['video']}/{example['crop']}", example
+      try:
+        for example in itertools.islice(stream, count):
+          progress.update()
+          yield f"{example['video']}/{example['crop']}", example
+      except BaseException:
+        progress.close()
+        raise
+      if progress.n == progress.total:
+        progress.close()
 
     def function(count: int) -> ShardFunction:
       return lambda: shard(count)

@@ -5,6 +5,7 @@ Source: docs/method.md, section 1.
 
 import dataclasses
 import itertools
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,9 @@ from jaxtyping import Float, Float32
 
 DTYPES = ("float16", "float32")
 AUDIO_SLACK = 2
+# NumPy parses headers with `ast`, which CPython before 3.11.8 and 3.12.1 does
+# not do safely in several threads ("AST constructor recursion depth mismatch").
+_HEADER_LOCK = threading.Lock()
 
 
 class FeatureFileError(ValueError):
@@ -84,8 +88,10 @@ def read_features(
   if column is not None:
     array = np.array(mapped[:, column], order="C")
   else:
-    # Read, not mapped: pages of a map would count twice.
-    array = np.ascontiguousarray(np.load(path, allow_pickle=False))
+    # Read, not copied: pages of a map would count as memory too.
+    array = np.fromfile(path, mapped.dtype, mapped.size, offset=mapped.offset)
+    order = "F" if mapped.flags.fnc else "C"
+    array = np.ascontiguousarray(array.reshape(mapped.shape, order=order))
   if not np.isfinite(array).all():
     row = int(np.argmin(np.isfinite(array).all(axis=1)))
     raise FeatureFileError(
@@ -96,17 +102,18 @@ def read_features(
   return array
 
 
-def _open(path: Path) -> np.ndarray:
+def _open(path: Path) -> np.memmap:
   """Maps a file's array, once all that its header says is acceptable."""
   if not path.is_file():
     raise FeatureFileError(
       path, "missing-file", "no such file; correct its path or extract it."
     )
   try:
-    array = np.load(path, mmap_mode="r", allow_pickle=False)
+    with _HEADER_LOCK:
+      array = np.load(path, mmap_mode="r", allow_pickle=False)
   except (ValueError, EOFError, OSError) as error:
     raise _unreadable(path, error) from error
-  if not isinstance(array, np.ndarray):
+  if not isinstance(array, np.memmap):
     array.close()
     raise FeatureFileError(
       path, "unreadable", "an .npz archive; save one array with np.save."
@@ -137,7 +144,7 @@ def _unreadable(path: Path, error: Exception) -> FeatureFileError:
     return FeatureFileError(
       path, "empty", "the file has 0 bytes; extract this video again."
     )
-  with path.open("rb") as file:
+  with path.open("rb") as file, _HEADER_LOCK:
     try:
       version = np.lib.format.read_magic(file)
       if version == (1, 0):

@@ -13,24 +13,10 @@ from adplg_jax.data.benchmarks import (
   FileNameError,
 )
 from adplg_jax.data.findings import Findings, PreparationError
+from adplg_jax.data.list_files import Entry, read_list
 from adplg_jax.data.videos import FileCrop, Video
 
 SPLITS = ("train", "test")
-
-
-@dataclasses.dataclass(frozen=True)
-class Entry:
-  """A line of a list file.
-
-  Attributes:
-    where: The file and line.
-    file: Name of the feature file, any folders before it dropped.
-    label: What follows the path, if anything does.
-  """
-
-  where: str
-  file: str
-  label: str
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,8 +55,9 @@ def list_videos(
     benchmark: The data set.
     features: Which of its features.
     folder: What they lie below.
-    lists: List files; those whose name has "test" in it are for the test
-      split. They choose among the files, and their order is kept.
+    lists: List files; they choose among the files, and their order is kept.
+      Where no folder tells the split, those with "test" in their name are for
+      the test split, others for training.
     findings: Gathers files that do not fit.
     test_names: Videos known to be test videos, when nothing else tells.
 
@@ -81,21 +68,21 @@ def list_videos(
     PreparationError: A folder is not there, or holds no feature file.
   """
   files = _find_files(benchmark, features, folder, findings)
-  entries = _read_lists(lists, findings)
-  chosen = {
-    split: _choose(
-      split, files, entries.get(split), features, findings, test_names
-    )
-    for split in SPLITS
-  }
+  chosen = _choose(files, lists, features, findings)
+  listed = "test" in chosen
+  for split in SPLITS:
+    if split not in chosen:
+      chosen[split] = [
+        file for file in files.values() if _split(file, test_names) == split
+      ]
   videos = [
     video
-    for split, own in chosen.items()
-    for video in _group(own, split, features, folder, findings)
+    for split in SPLITS
+    for video in _group(chosen[split], split, features, folder, findings)
   ]
   _check_splits(videos, findings)
   order = [file.name.video for file in chosen["test"]]
-  return Listing(videos, list(dict.fromkeys(order)), "test" in entries)
+  return Listing(videos, list(dict.fromkeys(order)), listed)
 
 
 def _find_files(
@@ -142,89 +129,37 @@ def _split_of(path: Path) -> str | None:
   return None
 
 
-def _read_lists(
-  lists: Sequence[Path], findings: Findings
-) -> dict[str, list[Entry]]:
-  """Entries by split; a list named neither train nor test is for both."""
-  entries: dict[str, list[Entry]] = {}
-  for path in lists:
-    splits = ["test"] if "test" in path.name.lower() else ["train"]
-    if not re.search("train|test", path.name.lower()):
-      splits = list(SPLITS)
-    read = read_list(path, findings)
-    for split in splits:
-      entries.setdefault(split, []).extend(read)
-  return entries
-
-
-def read_list(path: Path, findings: Findings) -> list[Entry]:
-  """Reads a list file: `PATH`, `PATH LABEL` or csv `path,label`.
-
-  Args:
-    path: The list.
-    findings: Gathers lines that name no .npy file, and repeated ones.
-
-  Returns:
-    Its entries, in order.
-
-  Raises:
-    PreparationError: The file cannot be read.
-  """
-  try:
-    lines = path.read_text(encoding="utf-8-sig").splitlines()
-  except (OSError, UnicodeDecodeError) as error:
-    raise PreparationError(f"{path}: cannot be read: {error}.") from error
-  entries: dict[str, Entry] = {}
-  for number, line in enumerate(lines, 1):
-    where = f"{path}:{number}"
-    if not line.strip() or (number == 1 and line.strip() == "path,label"):
-      continue
-    match = re.fullmatch(r'"?(.+\.npy)"?(?:[\s,]+(\S.*?))?\s*', line)
-    if match is None:
-      findings.add("manifest", where, f"{line!r} names no .npy file.")
-      continue
-    file = re.split(r"[/\\]", match[1])[-1]
-    if file in entries:
-      findings.add(
-        "manifest", where, f"{file} stands at {entries[file].where} too."
-      )
-      continue
-    entries[file] = Entry(where, file, match[2] or "")
-  return list(entries.values())
-
-
 def _choose(
-  split: str,
   files: Mapping[str, _File],
-  entries: Sequence[Entry] | None,
+  lists: Sequence[Path],
   features: Features,
   findings: Findings,
-  test_names: frozenset[str],
-) -> list[_File]:
-  """The files of a split, in the order of its list if there is one."""
-  if entries is None:
-    return [f for f in files.values() if _split(f, test_names) == split]
-  chosen = []
-  for entry in entries:
-    file = files.get(entry.file)
-    if file is None:
-      findings.add(
-        "missing-file",
-        entry.where,
-        f"{entry.file} is not among the features; extract it, or correct the "
-        "list.",
-        re.sub(r"_*\d\.npy$", "", entry.file),
-      )
-    elif features.folders is None or file.split == split:
-      chosen.append(file)
+) -> dict[str, list[_File]]:
+  """The files that list files name, by split, in their order."""
+  chosen: dict[str, list[_File]] = {}
+  for path in lists:
+    for entry in read_list(path, findings):
+      file = files.get(entry.file)
+      if file is None:
+        findings.add(
+          "missing-file",
+          entry.where,
+          f"{entry.file} is not among the features; extract it, or correct "
+          "the list.",
+          re.sub(r"_*\d\.npy$", "", entry.file),
+        )
+        continue
+      named = "test" if "test" in path.name.lower() else "train"
+      split = file.split or named
+      chosen.setdefault(split, []).append(file)
       _check_label(entry, file.name, split, findings)
-  if split == "test" and features.official_test_crop is not None:
+  if "test" in chosen and features.official_test_crop is not None:
     # The list names the official crop alone; the others lie beside it.
-    names = {file.name.video: None for file in chosen}
     by_video = defaultdict(list)
     for file in files.values():
       by_video[file.name.video].append(file)
-    chosen = [file for name in names for file in by_video[name]]
+    names = dict.fromkeys(file.name.video for file in chosen["test"])
+    chosen["test"] = [file for name in names for file in by_video[name]]
   return chosen
 
 

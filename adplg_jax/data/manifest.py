@@ -12,7 +12,7 @@ from adplg_jax.data import features as feature_files
 from adplg_jax.data.features import FeatureFileError
 from adplg_jax.data.findings import Findings
 from adplg_jax.data.ground_truth import parse_spans
-from adplg_jax.data.videos import FileCrop, Span, Video
+from adplg_jax.data.videos import FileCrop, Video
 
 REQUIRED = ("path", "label", "split")
 OPTIONAL = (
@@ -108,35 +108,29 @@ def _parse_row(
   folder: Path, where: str, cells: dict[str, str], findings: Findings
 ) -> _Row | None:
   """Parses a row; adds each cell that makes no sense to the findings."""
-  bad = len(findings.items)
+  faults: list[str] = []
 
   def cell(column: str, parse: Callable[[str], Any], default: Any) -> Any:
-    text = cells.get(column) or ""
-    if not text:
-      return default
+    text = cells.get(column)
     try:
-      return parse(text)
+      return parse(text) if text else default
     except ValueError as error:
-      findings.add("manifest", where, f"{column}: {error}.")
+      faults.append(f"{column}: {error}.")
       return default
 
   if not cells["path"]:
-    findings.add("manifest", where, "path: empty; name a .npy file.")
+    faults.append("path: empty; name a .npy file.")
   for column, allowed in (("label", LABELS), ("split", SPLITS)):
     if cells[column] not in allowed:
-      findings.add(
-        "manifest",
-        where,
-        f"{column} is {cells[column]!r}; allowed: {', '.join(allowed)}.",
+      faults.append(
+        f"{column} is {cells[column]!r}; allowed: {', '.join(allowed)}."
       )
   label = LABELS.get(cells["label"], 0)
   name = cells.get("video") or re.sub(r"\.npy$", "", cells["path"])
-  spans = cell("spans", parse_spans, None)
+  spans = cell("spans", parse_spans, ())
   if spans and not label:
-    findings.add(
-      "manifest",
-      where,
-      "spans: a normal video has none; correct the label or leave them out.",
+    faults.append(
+      "spans: a normal video has none; correct the label or leave them out."
     )
   facts = {
     "name": name,
@@ -146,24 +140,18 @@ def _parse_row(
     "key": cells.get("key") or name,
     "frames": cell("frames", _positive, None),
     "frames_per_snippet": cell("frames_per_snippet", _positive, 16),
-    "spans": _known_spans(label, spans),
+    # Without any, those of an anomalous video are not known.
+    "spans": None if label and not spans else spans,
   }
-  if len(findings.items) > bad:
-    return None
-  return _Row(where, folder / cells["path"], facts)
+  for fault in faults:
+    findings.add("manifest", where, fault)
+  return None if faults else _Row(where, folder / cells["path"], facts)
 
 
 def _positive(text: str) -> int:
   if not text.isdecimal() or int(text) < 1:
     raise ValueError(f"{text!r} is no whole number of 1 or more")
   return int(text)
-
-
-def _known_spans(
-  label: int, spans: tuple[Span, ...] | None
-) -> tuple[Span, ...] | None:
-  """No span in a normal video; unknown ones in an anomalous video: None."""
-  return spans or None if label else ()
 
 
 def _make_video(rows: list[_Row], findings: Findings) -> Video | None:

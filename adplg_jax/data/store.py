@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 from tensorflow_datasets.core import constants
 
-VERSION = "1.0.0"
+VERSION = "1.1.0"
 _TEXTS = ("video", "category")
 _INTEGERS = (
   "length",
@@ -50,17 +50,18 @@ class Metadata:
 class Split(Sequence[dict[str, Any]]):
   """Examples of a split, read and decoded when asked for."""
 
-  def __init__(self, source: Any):
-    """Wraps a tfds data source."""
+  def __init__(self, source: Any, rows: Sequence[int] | None = None):
+    """Wraps a tfds data source, or some rows of it."""
     self._source = source
+    self._rows = range(len(source)) if rows is None else rows
 
   def __len__(self) -> int:
-    return len(self._source)
+    return len(self._rows)
 
   def __getitem__(self, index):
     if not 0 <= index < len(self):
       raise IndexError(f"example {index} of {len(self)}")
-    example = self._source[index]
+    example = self._source[self._rows[index]]
     for name in _TEXTS:
       example[name] = example[name].decode()
     for name in _INTEGERS:
@@ -77,12 +78,15 @@ class Dataset:
     train_normal: Normal training crops, as segment means.
     train_anomalous: Anomalous training crops, as segment means.
     test: Test crops, whole.
+    official_test: Those that the official evaluation scores: all, but for
+      CLIP's one a video.
   """
 
   metadata: Metadata
   train_normal: Sequence[dict[str, Any]]
   train_anomalous: Sequence[dict[str, Any]]
   test: Sequence[dict[str, Any]]
+  official_test: Sequence[dict[str, Any]]
 
 
 def data_root(data_dir: str) -> Path:
@@ -135,19 +139,23 @@ def open_dataset(
     raise NotPreparedError(
       _not_prepared(path, data_dir, builder, variant, num_segments)
     )
-  opened = tfds.builder_from_directory(path)
-  stored = dict(opened.info.metadata or {})
+  opened: Any = tfds.builder_from_directory(path)
+  stored = dict(opened.info.metadata)
   known = {field.name for field in dataclasses.fields(Metadata)}
+  metadata = Metadata(**{k: v for k, v in stored.items() if k in known})
+  rows = [
+    row
+    for row, crop in enumerate(stored["test_crops"])
+    if metadata.official_test_crop in (None, crop)
+  ]
+  test = opened.as_data_source("test")
   return Dataset(
-    metadata=Metadata(**{k: v for k, v in stored.items() if k in known}),
-    train_normal=_open_split(opened, "train_normal"),
-    train_anomalous=_open_split(opened, "train_anomalous"),
-    test=_open_split(opened, "test"),
+    metadata=metadata,
+    train_normal=Split(opened.as_data_source("train_normal")),
+    train_anomalous=Split(opened.as_data_source("train_anomalous")),
+    test=Split(test),
+    official_test=Split(test, rows),
   )
-
-
-def _open_split(opened: Any, name: str) -> Split:
-  return Split(opened.as_data_source(name))
 
 
 def prepared(root: Path) -> list[str]:

@@ -7,6 +7,7 @@ sections 1 and 6.
 
 import abc
 import dataclasses
+import os
 import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
@@ -130,22 +131,7 @@ class WsvadBuilder(tfds.core.ShardBasedBuilder):
     del dl_manager
     config = self.builder_config
     collection = self._collect()
-    findings = collection.findings
-    videos, width = scan(
-      collection.videos, findings, collection.rules, config.dtype
-    )
-    videos = collection.annotate(videos)
-    for video in videos:
-      check_frames(video, findings, collection.rules)
-    if collection.videos:
-      check_classes(videos, findings)
-    self.summary = [*collection.summarize(videos), *findings.note_lines()]
-    try:
-      videos = _without_bad(videos, findings, config.skip_bad)
-    except PreparationError as error:
-      raise PreparationError("\n".join([*self.summary, str(error)])) from error
-    if findings.items:
-      self.summary += ["Left out by --skip-bad:", *describe(findings.items)]
+    videos, width = self._checked(collection)
     form = ExampleFormat(
       config.num_segments, width, config.dtype, collection.zero_padding
     )
@@ -160,7 +146,8 @@ class WsvadBuilder(tfds.core.ShardBasedBuilder):
       num_crop_keys=splits["train_anomalous"].num_crop_keys,
       dtype=config.dtype,
       num_videos={name: len(v) for name, v in videos.items()},
-      notes=dict(findings.notes),
+      test_crops=splits["test"].crops,
+      notes=dict(collection.findings.notes),
       **collection.metadata,
     )
     bar = tqdm(
@@ -170,6 +157,32 @@ class WsvadBuilder(tfds.core.ShardBasedBuilder):
       mininterval=0.5,
     )
     return {name: split.shards(bar) for name, split in splits.items()}
+
+  def _checked(
+    self, collection: Collection
+  ) -> tuple[dict[str, list[Video]], int]:
+    """Reads all files; the good videos by split, and the feature width.
+
+    Raises:
+      PreparationError: Findings that are not to be skipped.
+    """
+    config, findings = self.builder_config, collection.findings
+    videos, width = scan(
+      collection.videos, findings, collection.rules, config.dtype
+    )
+    videos = collection.annotate(videos)
+    for video in videos:
+      check_frames(video, findings, collection.rules)
+    if all(item.kind != "manifest" for item in findings.items):
+      check_classes([*collection.videos, *videos], findings)
+    self.summary = [*collection.summarize(videos), *findings.note_lines()]
+    try:
+      splits = _without_bad(videos, findings, config.skip_bad)
+    except PreparationError as error:
+      raise PreparationError("\n".join([*self.summary, str(error)])) from error
+    if findings.items:
+      self.summary += ["Left out by --skip-bad:", *describe(findings.items)]
+    return splits, width
 
 
 def _without_bad(
@@ -229,8 +242,10 @@ def check_disk(folder: str, needed: int) -> None:
 class _UncompressedWriter:
   """Writes array_record files; features hardly compress, and read slower."""
 
-  def write(self, path: str, examples: Iterable[tuple[str, bytes]]) -> None:
-    writer = ArrayRecordWriter(str(path), "group_size:1,uncompressed")
+  def write(
+    self, path: os.PathLike[str], examples: Iterable[tuple[str, bytes]]
+  ) -> None:
+    writer = ArrayRecordWriter(os.fspath(path), "group_size:1,uncompressed")
     for _, record in examples:
       writer.write(record)
     writer.close()

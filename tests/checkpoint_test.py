@@ -1,0 +1,174 @@
+import shutil
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from adplg_jax import checkpoint
+
+STATE = {
+  "a": jnp.arange(6000, dtype=jnp.float32).reshape(60, 100),
+  "b": {"count": jnp.array([1, 2], jnp.int32), "step": jnp.array(3)},
+}
+
+
+def shapes(state=STATE):
+  place = jax.sharding.SingleDeviceSharding(jax.devices()[0])
+  return jax.tree.map(
+    lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=place), state
+  )
+
+
+def filled(tmp_path, steps=(1, 2, 3), **arguments):
+  checkpoints = checkpoint.Checkpointer(
+    tmp_path / "checkpoints", **{"keep": 3, **arguments}
+  )
+  for step in steps:
+    state = jax.tree.map(lambda x, s=step: x + s, STATE)
+    checkpoints.save(step, state, {"data": {"next_index": step}})
+  checkpoints.wait()
+  return checkpoints
+
+
+def largest_array_file(directory):
+  files = [path for path in (directory / "state").rglob("*") if path.is_file()]
+  return max(files, key=lambda path: path.stat().st_size)
+
+
+def flip(directory):
+  path = largest_array_file(directory)
+  data = bytearray(path.read_bytes())
+  data[len(data) // 2] ^= 1
+  path.write_bytes(data)
+
+
+def truncate(directory):
+  path = largest_array_file(directory)
+  path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def remove(directory):
+  largest_array_file(directory).unlink()
+
+
+def empty(directory):
+  shutil.rmtree(directory / "state")
+
+
+def test_round_trip_is_bit_exact(tmp_path):
+  restored = filled(tmp_path).restore_latest(shapes())
+  assert restored.step == 3
+  assert restored.meta["data"] == {"next_index": 3}
+  assert restored.meta["versions"]["jax"] == jax.__version__
+  for found, start in zip(
+    jax.tree.leaves(restored.state), jax.tree.leaves(STATE), strict=True
+  ):
+    np.testing.assert_array_equal(found, start + 3)
+    assert found.dtype == start.dtype
+
+
+@pytest.mark.parametrize("damage", [flip, truncate, remove, empty])
+def test_damage_falls_back_to_the_one_before(tmp_path, damage, caplog):
+  filled(tmp_path).close()
+  damage(tmp_path / "checkpoints" / "3")
+  checkpoints = checkpoint.Checkpointer(tmp_path / "checkpoints", keep=3)
+  restored = checkpoints.restore_latest(shapes())
+  assert restored.step == 2
+  np.testing.assert_array_equal(restored.state["a"], STATE["a"] + 2)
+  assert (tmp_path / "damaged" / "3").is_dir()
+  assert checkpoints.steps() == [1, 2]
+  # The step can be done and saved again.
+  checkpoints.save(3, STATE, {"data": {}})
+  checkpoints.wait()
+  assert checkpoints.restore_latest(shapes()).step == 3
+
+
+def test_flipped_bytes_are_named(tmp_path):
+  checkpoints = filled(tmp_path)
+  flip(tmp_path / "checkpoints" / "2")
+  with pytest.raises(checkpoint.CheckpointError, match="a first"):
+    checkpoints.restore(2, shapes())
+
+
+def test_all_damaged_is_an_error(tmp_path):
+  filled(tmp_path, (1, 2)).close()
+  for step in "12":
+    flip(tmp_path / "checkpoints" / step)
+  checkpoints = checkpoint.Checkpointer(tmp_path / "checkpoints")
+  with pytest.raises(
+    checkpoint.CheckpointError, match="No checkpoint is whole"
+  ):
+    checkpoints.restore_latest(shapes())
+  assert checkpoints.steps() == [1, 2]
+
+
+def test_kept_are_the_latest_the_best_and_every_so_many(tmp_path):
+  checkpoints = checkpoint.Checkpointer(
+    tmp_path / "checkpoints", keep=2, keep_every_steps=5
+  )
+  for step in range(1, 10):
+    if step % 3 == 0:
+      checkpoints.select(step, {3: 0.9, 6: 0.5, 9: 0.7}[step])
+    checkpoints.save(step, STATE, {})
+  checkpoints.close()
+  again = checkpoint.Checkpointer(tmp_path / "checkpoints", read_only=True)
+  assert again.steps() == [3, 5, 8, 9]
+  assert again.best_step() == 3
+
+
+def test_selection_of_steps_done_again_is_forgotten(tmp_path):
+  checkpoints = filled(tmp_path)
+  checkpoints.select(2, 0.5)
+  checkpoints.select(3, 0.9)
+  checkpoints.forget_after(2)
+  again = checkpoint.Checkpointer(tmp_path / "checkpoints")
+  assert again.selection(2) == 0.5
+  assert again.selection(3) is None
+
+
+def test_a_missing_step_is_named(tmp_path):
+  with pytest.raises(checkpoint.CheckpointError, match=r"step 7; it has \[1"):
+    filled(tmp_path).restore(7, shapes())
+
+
+def test_checksum_sees_any_changed_word():
+  rng = np.random.default_rng(0)
+  x = rng.random(50, np.float32)
+  start = checkpoint.checksums({"x": jnp.asarray(x)})
+  for place in range(50):
+    changed = x.copy().view(np.uint32)
+    changed[place] ^= np.uint32(1 << rng.integers(32))
+    found = checkpoint.checksums({"x": jnp.asarray(changed.view(np.float32))})
+    assert found != start
+  assert checkpoint.checksums({"x": jnp.asarray(x[::-1])}) != start
+
+
+def test_unwritable_directory_is_a_clear_error(tmp_path, monkeypatch):
+  checkpoints = filled(tmp_path)
+
+  def full(*_, **__):
+    raise OSError(28, "No space left on device")
+
+  monkeypatch.setattr(checkpoints._manager, "save", full)
+  with pytest.raises(
+    checkpoint.CheckpointError, match=r"No space left.*run the same command"
+  ):
+    checkpoints.save(4, STATE, {})
+  assert checkpoints.restore_latest(shapes()).step == 3
+
+
+def test_files_are_written_whole_or_not_at_all(tmp_path, monkeypatch):
+  from adplg_jax.files import write_atomically
+
+  write_atomically(tmp_path / "x", "old")
+
+  def fail(*_):
+    raise OSError("full")
+
+  monkeypatch.setattr("os.fsync", fail)
+  with pytest.raises(OSError, match="full"):
+    write_atomically(tmp_path / "x", "new")
+  assert (tmp_path / "x").read_text() == "old"
+  assert [path.name for path in Path(tmp_path).iterdir()] == ["x"]
