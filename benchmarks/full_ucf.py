@@ -18,6 +18,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from tqdm import tqdm
@@ -157,22 +158,23 @@ def prepare(root: Path) -> dict[str, int]:
   }
 
 
-def narrow_config(root: Path):
+def narrow_config(root: Path) -> Any:
   """UCF-Crime with a model narrow enough for two CPU cores."""
   from adplg_jax.configs import ucf_crime
 
-  config = ucf_crime.get_config("i3d")
+  config: Any = ucf_crime.get_config("i3d")
   config.data_dir = str(root / "data")
   config.data.cache_gib = 0.0
-  config.snippet.width = 32
-  config.snippet.local_heads = 1
-  config.snippet.local_head_width = 8
-  config.snippet.num_blocks = 1
-  config.snippet.global_heads = 1
-  config.snippet.global_head_width = 16
-  config.snippet.feed_forward_width = 32
-  config.video.width = 32
-  config.video.attention_width = 32
+  config.snippet.update(
+    width=32,
+    local_heads=1,
+    local_head_width=8,
+    num_blocks=1,
+    global_heads=1,
+    global_head_width=16,
+    feed_forward_width=32,
+  )
+  config.video.update(width=32, attention_width=32)
   return config
 
 
@@ -180,8 +182,9 @@ def epoch(root: Path) -> dict[str, float]:
   """Reads each training crop of the smaller class once, in batches."""
   from adplg_jax.experiment import open_experiment
 
-  experiment = open_experiment(narrow_config(root))
-  size = experiment.config.batch_size
+  config = narrow_config(root)
+  experiment = open_experiment(config)
+  size = config.batch_size
   data = experiment.dataset
   smaller = min(len(data.train_normal), len(data.train_anomalous))
   batches = experiment.training_iterator(0)

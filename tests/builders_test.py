@@ -407,6 +407,11 @@ def spoil_xd(xd, what):
   text = xd.annotations.read_text()
   if what == "no_audio":
     audio.unlink()
+  elif what == "zero_row":
+    visual = xd.root / f"i3d-features/RGBTest/{name}__3.npy"
+    x = np.load(visual)
+    x[4] = 0
+    np.save(visual, x)
   elif what == "audio_length":
     np.save(audio, np.ones((11, 128), np.float32))
   elif what == "audio_width":
@@ -426,6 +431,7 @@ def spoil_xd(xd, what):
 
 XD_FAULTS = {
   "no_audio": "missing-audio: 1 .*B2-0-0__vggish.npy: no such file; extract",
+  "zero_row": "zero-rows: 1 .*B2-0-0__3.npy: 1 of 8 rows are all zero",
   "audio_length": "audio-length: 1 .*vggish.npy: 11 rows of audio for 8 snip",
   "audio_width": "wrong-width: 5 .* is 1088; this data set's is 1152",
   "class": "unknown-class: 1 .*B3-0-0__0.npy: classes 'B3-0-0'; allowed: A",

@@ -371,6 +371,22 @@ def test_a_killed_preparation_is_never_taken_for_whole(tmp_path):
   assert len(data.train_normal) == 16
 
 
+def test_processes_may_share_one_preparation(tmp_path):
+  code = (
+    "import sys; from adplg_jax.data.builders import synthetic;"
+    "synthetic.prepare_synthetic(sys.argv[1], 'tiny', 4, exist_ok=True)"
+  )
+  processes = [
+    subprocess.Popen(
+      [sys.executable, "-c", code, str(tmp_path)], stderr=subprocess.DEVNULL
+    )
+    for _ in range(3)
+  ]
+  assert [process.wait() for process in processes] == [0, 0, 0]
+  data = store.open_dataset(str(tmp_path), "synthetic", "tiny", 4)
+  assert len(data.train_normal) == 16
+
+
 def test_too_little_disk_is_said_before_writing(tmp_path, monkeypatch):
   usage = shutil.disk_usage(tmp_path)
   monkeypatch.setattr(

@@ -264,8 +264,8 @@ def _cut_array(
       "ground-truth",
       path,
       f"{len(array)} frames, but the {len(videos)} test videos have "
-      f"{total // SNIPPET_FRAMES} snippets of {SNIPPET_FRAMES}, {total} frames; "
-      "it is of other features or of another list.",
+      f"{total // SNIPPET_FRAMES} snippets of {SNIPPET_FRAMES}, {total} "
+      "frames; it is of other features or of another list.",
     )
     return []
   return np.split(array, np.cumsum(lengths)[:-1])

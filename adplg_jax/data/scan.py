@@ -107,7 +107,7 @@ def _read(video: Video, crop: Crop, visual_width: int | None) -> _Read:
     (array.shape[0], array.shape[1]),
     crop.mended(),
     int(zeros.sum()),
-    float(np.abs(array).max()),
+    max(float(array.max()), -float(array.min())),
   )
 
 

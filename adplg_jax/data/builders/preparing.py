@@ -37,6 +37,7 @@ def prepare(
   root: Path,
   *,
   overwrite: bool = False,
+  exist_ok: bool = False,
 ) -> Prepared:
   """Prepares a data set.
 
@@ -46,6 +47,8 @@ def prepare(
     root: Root of the data sets.
     overwrite: Replace the data set if it is there; the old one stays until
       the new one is whole.
+    exist_ok: Take the data set if it is there, and wait for it while another
+      process prepares it.
 
   Returns:
     The data set's folder, and what was found.
@@ -55,7 +58,9 @@ def prepare(
       process, or its files have faults.
   """
   target = root / builder.name / config.name / VERSION
-  with _lock(target):
+  with _lock(target, wait=exist_ok):
+    if exist_ok and target.exists():
+      return Prepared(target, [])
     staging = target.parent / "incomplete"
     shutil.rmtree(staging, ignore_errors=True)
     if target.exists() and not overwrite:
@@ -91,7 +96,7 @@ def _write(
 
 
 @contextlib.contextmanager
-def _lock(target: Path) -> Iterator[None]:
+def _lock(target: Path, *, wait: bool) -> Iterator[None]:
   """Holds a data set's lock.
 
   Raises:
@@ -101,7 +106,7 @@ def _lock(target: Path) -> Iterator[None]:
   path = target.parent / ".lock"
   with path.open("w") as file:
     try:
-      fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+      fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
     except BlockingIOError as error:
       raise PreparationError(
         f"{target} is being prepared by another process; wait for it."

@@ -45,6 +45,7 @@ def prepare_synthetic(
   *,
   dtype: str = "float32",
   overwrite: bool = False,
+  exist_ok: bool = False,
 ) -> preparing.Prepared:
   """Makes and writes a synthetic data set.
 
@@ -54,6 +55,8 @@ def prepare_synthetic(
     num_segments: N.
     dtype: Type the features are written in.
     overwrite: Replace it if it is there.
+    exist_ok: Take it if it is there, and wait for it while another process
+      prepares it.
 
   Returns:
     Where it lies, and what was found.
@@ -67,5 +70,9 @@ def prepare_synthetic(
     )
   config = WsvadConfig(variant=variant, num_segments=num_segments, dtype=dtype)
   return preparing.prepare(
-    Synthetic, config, store.data_root(data_dir), overwrite=overwrite
+    Synthetic,
+    config,
+    store.data_root(data_dir),
+    overwrite=overwrite,
+    exist_ok=exist_ok,
   )

@@ -1,0 +1,273 @@
+"""Whole runs: results, resume, refusals, NaN, pre-emption."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+
+from adplg_jax import evaluate, main, train
+from adplg_jax.checkpoint import Checkpointer
+from adplg_jax.configs import synthetic
+from adplg_jax.experiment import open_experiment
+
+
+def tiny(data_dir, **changes):
+  config = synthetic.get_config("tiny")
+  config.data_dir = str(data_dir)
+  config.update_from_flattened_dict(
+    {
+      "batch_size": 4,
+      "num_segments": 8,
+      "total_steps": 8,
+      "warm_up_steps": 2,
+      "video.width": 8,
+      "video.attention_width": 8,
+      "snippet.width": 8,
+      "snippet.windows": (2, 4),
+      "snippet.num_blocks": 1,
+      "snippet.local_head_width": 4,
+      "snippet.global_head_width": 4,
+      "snippet.feed_forward_width": 8,
+      "snippet.max_snippets": 64,
+      "evaluation.every_steps": 4,
+      "evaluation.batch_snippets": 256,
+      "checkpoint.every_steps": 2,
+      **changes,
+    }
+  )
+  return config
+
+
+@pytest.fixture(scope="module")
+def data_dir(tmp_path_factory):
+  return tmp_path_factory.mktemp("data")
+
+
+@pytest.fixture(scope="module")
+def whole(data_dir, tmp_path_factory):
+  """A run of eight steps that nothing disturbed."""
+  workdir = tmp_path_factory.mktemp("whole")
+  assert main.run(tiny(data_dir), str(workdir)) == 0
+  return workdir
+
+
+def lines(workdir):
+  """The metrics, wall times aside."""
+  text = (Path(workdir) / "metrics.jsonl").read_text()
+  return [
+    {k: v for k, v in json.loads(line).items() if k != "time"}
+    for line in text.splitlines()
+  ]
+
+
+def state_at(workdir, config, step):
+  experiment = open_experiment(config)
+  checkpoints = Checkpointer(Path(workdir) / "checkpoints", read_only=True)
+  restored = checkpoints.restore(step, experiment.state_shapes)
+  return jax.tree.map(np.asarray, restored.state)
+
+
+def assert_same_run(one, other, config):
+  assert lines(one) == lines(other)
+  jax.tree.map(
+    np.testing.assert_array_equal,
+    state_at(one, config, 8),
+    state_at(other, config, 8),
+  )
+
+
+def test_a_run_leaves_everything_it_should(whole):
+  written = lines(whole)
+  steps = [line["step"] for line in written if "evaluation" not in line]
+  assert steps == list(range(1, 9))
+  tested = [line["step"] for line in written if "evaluation" in line]
+  assert tested == [4, 8]
+  for name in ("last", "selected"):
+    results = json.loads((whole / "results" / name / "metrics.json").read_text())
+    assert 0 <= results["frame_auc"] <= 1
+    with np.load(
+      whole / "results" / name / "scores.npz", allow_pickle=False
+    ) as file:
+      assert file["frames"].sum() == len(file["scores"])
+  assert (whole / "report.png").read_bytes()[:4] == b"\x89PNG"
+  assert list((whole / "tensorboard").glob("events*"))
+  assert (whole / "config.json").exists()
+
+
+def test_four_steps_equal_two_and_two(whole, data_dir, tmp_path):
+  assert main.run(tiny(data_dir, total_steps=4), str(tmp_path)) == 0
+  assert main.run(tiny(data_dir), str(tmp_path)) == 0
+  assert_same_run(whole, tmp_path, tiny(data_dir))
+
+
+def test_steps_after_the_last_checkpoint_are_done_again(
+  whole, data_dir, tmp_path
+):
+  config = tiny(data_dir)
+  assert main.run(config, str(tmp_path)) == 0
+  # As a kill between two saves leaves it: metrics are ahead of checkpoints.
+  import shutil
+
+  shutil.rmtree(tmp_path / "checkpoints" / "8")
+  with (tmp_path / "metrics.jsonl").open("a") as file:
+    file.write('{"step": 9, "loss/vi')
+  assert main.run(config, str(tmp_path)) == 0
+  assert_same_run(whole, tmp_path, config)
+
+
+def test_a_finished_run_only_reports_again(whole, data_dir):
+  before = lines(whole)
+  assert main.run(tiny(data_dir), str(whole)) == 0
+  assert lines(whole) == before
+
+
+def test_another_configuration_is_refused(whole, data_dir, capsys):
+  config = tiny(data_dir)
+  config.video.learning_rate = 0.5
+  assert main.run(config, str(whole)) == 1
+  assert "video.learning_rate: 0.001 there, 0.5 now" in capsys.readouterr().err
+
+
+def test_nan_stops_the_run_and_is_never_saved(data_dir, tmp_path, capsys):
+  config = tiny(data_dir)
+  config.snippet.learning_rate = 1e30
+  assert main.run(config, str(tmp_path)) == 1
+  error = capsys.readouterr().err
+  assert "NotFiniteError: Step " in error
+  assert "loss/snippet_classification" in error
+  checkpoints = Checkpointer(tmp_path / "checkpoints", read_only=True)
+  for step in checkpoints.steps():
+    state = state_at(tmp_path, config, step)
+    assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(state))
+
+
+def test_scores_do_not_depend_on_batching(whole, data_dir, tmp_path):
+  """Crops of a video meet by its name, whatever batch they come in."""
+  one = evaluate.evaluate_workdir(whole, "last", output=tmp_path / "a")[1]
+  config_file = whole / "config.json"
+  config = json.loads(config_file.read_text())
+  try:
+    changed = {**config, "evaluation": {**config["evaluation"]}}
+    changed["evaluation"]["batch_snippets"] = 64
+    config_file.write_text(json.dumps(changed))
+    two = evaluate.evaluate_workdir(whole, "last", output=tmp_path / "b")[1]
+  finally:
+    config_file.write_text(json.dumps(config))
+  np.testing.assert_allclose(one["frame_auc"], two["frame_auc"], atol=1e-6)
+  results = json.loads((whole / "results/last/metrics.json").read_text())
+  np.testing.assert_allclose(one["frame_auc"], results["frame_auc"], atol=1e-6)
+
+
+def test_evaluate_says_which_checkpoints_there_are(whole, tmp_path, capsys):
+  assert evaluate.main(["--workdir", str(whole), "--checkpoint", "5"]) == 1
+  assert "allowed: best, last, or one of" in capsys.readouterr().err
+  assert evaluate.main(["--workdir", str(tmp_path)]) == 1
+  assert "not the workdir of a run" in capsys.readouterr().err
+
+
+def test_validation_selects_on_videos_held_out(data_dir, tmp_path):
+  config = tiny(data_dir)
+  config.selection.split = "validation"
+  config.selection.metric = "video_auc"
+  config.selection.validation_share = 0.4
+  config.total_steps = 4
+  experiment = open_experiment(config)
+  held = {example["video"] for example in experiment.validation_examples()}
+  rows = experiment._training_rows(experiment.dataset.train_anomalous)
+  trained = {experiment.dataset.train_anomalous[int(r)]["video"] for r in rows}
+  assert held
+  assert not held & trained
+  assert main.run(config, str(tmp_path)) == 0
+  evaluated = [line for line in lines(tmp_path) if "evaluation" in line]
+  assert evaluated[0]["selection"] != evaluated[0]["frame_auc"]
+
+
+class Asked:
+  """A pre-emption that comes at its `when`-th question."""
+
+  def __init__(self, when):
+    self.unsaved = False
+    self._left = when
+
+  def agreed(self):
+    self._left -= 1
+    return self._left < 0
+
+
+@pytest.mark.parametrize("when", [0, 3, 4, 5, 7, 9])
+def test_preempted_anywhere_ends_the_same(whole, data_dir, tmp_path, when):
+  """Before a step, and within an evaluation."""
+  config = tiny(data_dir)
+  with pytest.raises(train.Preempted, match="run the same command"):
+    train.train(config, tmp_path, Asked(when))
+  assert main.run(config, str(tmp_path)) == 0
+  assert_same_run(whole, tmp_path, config)
+
+
+def start(data_dir, workdir, **changes):
+  """The program in a process of its own."""
+  flags = [
+    f"--config.{name}={value}"
+    for name, value in {"total_steps": 100_000, **changes}.items()
+  ]
+  return subprocess.Popen(
+    [
+      sys.executable,
+      "-m",
+      "adplg_jax.main",
+      f"--workdir={workdir}",
+      f"--config.data_dir={data_dir}",
+      "--config.data.variant=tiny",
+      "--config.batch_size=4",
+      "--config.checkpoint.every_steps=50",
+      "--config.evaluation.every_steps=100000",
+      *flags,
+    ],
+    stderr=subprocess.PIPE,
+    text=True,
+  )
+
+
+def wait_for(condition, seconds=120):
+  deadline = time.monotonic() + seconds
+  while not condition():
+    assert time.monotonic() < deadline
+    time.sleep(0.1)
+
+
+def test_sigterm_saves_and_leaves_with_its_own_code(data_dir, tmp_path):
+  process = start(data_dir, tmp_path)
+  file = tmp_path / "metrics.jsonl"
+  wait_for(lambda: file.exists() and file.read_text().count("\n") > 60)
+  process.send_signal(signal.SIGTERM)
+  error = process.communicate(timeout=60)[1]
+  assert process.returncode == 42, error
+  assert "saving, then leaving" in error
+  steps = [int(p.name) for p in (tmp_path / "checkpoints").iterdir() if p.name.isdigit()]
+  assert max(steps) == lines(tmp_path)[-1]["step"]
+  assert max(steps) % 50 or max(steps) > 60
+
+
+def test_sigterm_before_anything_is_unsaved_ends_at_once(data_dir, tmp_path):
+  process = start(data_dir, tmp_path)
+  wait_for(lambda: (tmp_path / "config.json").exists())
+  process.send_signal(signal.SIGTERM)
+  error = process.communicate(timeout=30)[1]
+  assert process.returncode == 42, error
+  assert "leaving at once" in error
+
+
+def test_an_unknown_field_fails_with_the_nearest_name(data_dir, tmp_path):
+  process = start(data_dir, tmp_path, **{"video.learning_rat": 1})
+  error = process.communicate(timeout=60)[1]
+  assert process.returncode != 0
+  assert "learning_rate" in error
+  assert "Did you mean" in error
+  assert not os.listdir(tmp_path)
