@@ -18,19 +18,26 @@ Features = Float[np.ndarray, "t d"]
 
 def feature_norm(features: Features) -> Float[np.ndarray, "t"]:
   """How loud each snippet is."""
-  return np.linalg.norm(features, axis=-1)
+  return np.linalg.norm(_float64(features), axis=-1)
 
 
 def distance_to_mean(features: Features) -> Float[np.ndarray, "t"]:
   """How far each snippet is from its video's mean."""
+  features = _float64(features)
   return np.linalg.norm(features - features.mean(0), axis=-1)
 
 
 def change(features: Features) -> Float[np.ndarray, "t"]:
   """How far each snippet is from the one before; the first has 0."""
+  features = _float64(features)
   return np.linalg.norm(
     np.diff(features, axis=0, prepend=features[:1]), axis=-1
   )
+
+
+def _float64(features: np.ndarray) -> np.ndarray:
+  """Squares of float16 features would overflow."""
+  return features.astype(np.float64)
 
 
 SIMPLE_SCORES: Mapping[str, Callable[[Features], np.ndarray]] = {
@@ -41,7 +48,14 @@ SIMPLE_SCORES: Mapping[str, Callable[[Features], np.ndarray]] = {
 
 
 class LinearMil(NamedTuple):
-  """A linear map of standardised features to a logit."""
+  """A linear map of standardised features to a logit.
+
+  Attributes:
+    mean: Of each feature [d].
+    deviation: Standard deviation of each feature [d].
+    weight: Of each standardised feature [d].
+    bias: A number.
+  """
 
   mean: Any
   deviation: Any
@@ -71,17 +85,26 @@ def train_linear_mil(
 ) -> LinearMil:
   """Trains the linear model on the batches the real one sees.
 
+  It starts at zero, where every segment of a video is its highest and shares
+  the gradient, so nothing in it is random.
+
   Args:
-    batches: Training batches.
+    batches: Training batches; features [b n d] of both classes.
     steps: How many; as many as the real model's.
     learning_rate: Adam's.
 
   Returns:
     The model. Features are standardised by the first batch.
+
+  Raises:
+    ValueError: No step is asked for, or the batches end before.
   """
-  batch = next(batches)
-  both = np.concatenate([batch[c]["features"] for c in ("normal", "anomalous")])
-  rows = both.reshape(-1, both.shape[-1])
+  if steps < 1:
+    raise ValueError(f"steps is {steps}; it must be at least 1.")
+  batch = _next(batches, 0, steps)
+  both = [batch[name]["features"] for name in ("normal", "anomalous")]
+  rows = np.concatenate([np.reshape(f, (-1, f.shape[-1])) for f in both])
+  rows = rows.astype(np.float32)
   fixed = LinearMil(rows.mean(0), rows.std(0) + 1e-6, None, None)
   weights = {"weight": jnp.zeros(rows.shape[-1]), "bias": jnp.zeros(())}
   optimizer = optax.adam(learning_rate)
@@ -93,10 +116,25 @@ def train_linear_mil(
     updates, state = optimizer.update(gradient, state)
     return optax.apply_updates(weights, updates), state
 
-  for _ in range(steps):
-    weights, state = step(weights, state, batch)
-    batch = next(batches)
+  weights, state = step(weights, state, batch)
+  for done in range(1, steps):
+    weights, state = step(weights, state, _next(batches, done, steps))
   return fixed._replace(**jax.device_get(weights))
+
+
+def _next(batches: Iterator[Any], done: int, steps: int) -> Any:
+  """The next batch.
+
+  Raises:
+    ValueError: There is none.
+  """
+  batch = next(batches, None)
+  if batch is None:
+    raise ValueError(
+      f"The training batches ended after {done} of {steps} steps; they must "
+      "repeat."
+    )
+  return batch
 
 
 def score_linear_mil(

@@ -3,8 +3,6 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from ml_collections import ConfigDict
-
 from adplg_jax.workdir import flatten
 
 
@@ -75,7 +73,7 @@ _RULES = {
 }
 
 
-def check_config(config: ConfigDict) -> None:
+def check_config(config: Any) -> None:
   """Refuses values that no run could use.
 
   Raises:
@@ -97,8 +95,8 @@ def check_config(config: ConfigDict) -> None:
   head_width = fields["snippet.local_head_width"]
   if head_width % 2:
     wrong.append(
-      f"config.snippet.local_head_width is {head_width}; allowed: even numbers, "
-      "since the rotary embedding turns pairs of channels."
+      f"config.snippet.local_head_width is {head_width}; allowed: even "
+      "numbers, since the rotary embedding turns pairs of channels."
     )
   if wrong:
     raise ValueError("\n".join(wrong))

@@ -8,8 +8,9 @@ scores, of a linear max-pooling MIL model, and of the trained model.
 
 import argparse
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import jax
 import numpy as np
@@ -24,7 +25,7 @@ from adplg_jax.workdir import load_config
 def compare(experiment: Experiment, trained: dict) -> dict[str, dict]:
   """Metrics of everything the trained model is held against, and its own."""
   config = experiment.config
-  examples = list(experiment.test_examples())
+  examples = list(experiment.test)
   score = evaluate.make_scorer(experiment.method)
   with jax.set_mesh(experiment.mesh):
     untrained = evaluate.score_split(
@@ -47,7 +48,7 @@ def compare(experiment: Experiment, trained: dict) -> dict[str, dict]:
   }
 
 
-def score_crops(examples: Iterable[dict], function) -> dict:
+def score_crops(examples: Iterable[Mapping[str, Any]], function) -> dict:
   """Metrics of a score that looks at one crop [t d] at a time."""
   crops: dict[str, list[np.ndarray]] = {}
   videos = {}

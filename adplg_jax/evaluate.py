@@ -9,7 +9,7 @@ repeated to frames. Source: docs/method.md, section 6. Alone, from a checkpoint:
 import argparse
 import dataclasses
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +44,9 @@ def make_scorer(method: Method) -> Scorer:
     params: Any, features: Float[Array, "c t d"], lengths: Int[Array, "c"]
   ) -> Float[Array, "c t"]:
     features = features.astype(method.snippet_branch.param_dtype)
-    logits = method.snippet_branch.apply({"params": params}, features, lengths)
+    logits: Any = method.snippet_branch.apply(
+      {"params": params}, features, lengths
+    )
     return jax.nn.sigmoid(logits)
 
   return score
@@ -54,11 +56,11 @@ def make_scorer(method: Method) -> Scorer:
 class _Video:
   """A video's crops as they come in."""
 
-  example: dict[str, Any]
+  example: Mapping[str, Any]
   total: np.ndarray
   crops: int = 1
 
-  def add(self, scores: np.ndarray, example: dict[str, Any]) -> None:
+  def add(self, scores: np.ndarray, example: Mapping[str, Any]) -> None:
     if scores.shape != self.total.shape:
       raise ValueError(
         f"The crops of {example['video']} differ in length: {len(self.total)} "
@@ -72,7 +74,7 @@ class _Video:
 def score_videos(
   score: Scorer,
   params: Any,
-  examples: Iterable[dict[str, Any]],
+  examples: Iterable[Mapping[str, Any]],
   *,
   batch_snippets: int,
   longest: int,
@@ -150,7 +152,7 @@ def score_split(
   experiment: Experiment,
   score: Scorer,
   params: Any,
-  examples: Iterable[dict[str, Any]],
+  examples: Iterable[Mapping[str, Any]],
   stop: Callable[[], bool] = lambda: False,
 ) -> list[metrics.VideoScore]:
   """`score_videos` with what the experiment's configuration says."""
@@ -189,10 +191,10 @@ def selection_value(
 
 
 def with_progress(
-  examples: Iterable[dict[str, Any]], total: int, what: str
-) -> Iterator[dict[str, Any]]:
-  """Shows how many crops are read, until all are."""
-  return iter(tqdm(examples, total=total, desc=what, unit="crop", leave=False))
+  examples: Sequence[Mapping[str, Any]],
+) -> Iterator[Mapping[str, Any]]:
+  """Shows how many crops are scored, until all are."""
+  return iter(tqdm(examples, desc="scoring", unit="crop", leave=False))
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -255,9 +257,7 @@ def evaluate_workdir(
       experiment,
       make_scorer(experiment.method),
       state.snippet.params,
-      with_progress(
-        experiment.test_examples(), experiment.num_test_crops, "scoring"
-      ),
+      with_progress(experiment.test),
     )
   results = metrics.evaluate_videos(videos)
   folder = Path(output or Path(workdir) / f"evaluation_{step}")

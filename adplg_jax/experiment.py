@@ -9,17 +9,17 @@ from typing import Any
 import jax
 import numpy as np
 from absl import logging
-from ml_collections import ConfigDict
 
 from adplg_jax import method as method_lib
 from adplg_jax import sharding, train_state, train_step
 from adplg_jax.config_checks import check_config
 from adplg_jax.data import pipeline, store
+from adplg_jax.data.builders import synthetic
 from adplg_jax.method import Method
 from adplg_jax.train_state import TrainState
 
 
-def set_up_jax(config: ConfigDict) -> None:
+def set_up_jax(config: Any) -> None:
   """Process-wide switches of a configuration; before any device is used."""
   jax.config.update("jax_enable_x64", config.precision == "float64")
   if config.matmul_precision != "default":
@@ -37,7 +37,7 @@ class Experiment:
     mesh: The devices.
   """
 
-  config: ConfigDict
+  config: Any
   dataset: store.Dataset
   method: Method
   mesh: jax.sharding.Mesh
@@ -129,23 +129,11 @@ class Experiment:
     return np.array([name in chosen for name in names])
 
   @property
-  def _one_test_crop(self) -> int | None:
-    """The one crop that is scored, None for all."""
+  def test(self) -> Sequence[Mapping[str, Any]]:
+    """Test crops that are scored, whole."""
     if self.config.switches.single_clip_crop:
-      return self.dataset.metadata.official_test_crop
-    return None
-
-  @property
-  def num_test_crops(self) -> int:
-    """How many crops `test_examples` reads."""
-    return len(self.dataset.test)
-
-  def test_examples(self) -> Iterator[dict[str, Any]]:
-    """Crops of the test split that are scored, whole."""
-    one = self._one_test_crop
-    for example in self.dataset.test:
-      if one is None or example["crop"] == one:
-        yield example
+      return self.dataset.official_test
+    return self.dataset.test
 
   def validation_examples(self) -> Iterator[dict[str, Any]]:
     """Segment means of the training videos held out, as test examples."""
@@ -167,7 +155,7 @@ class Experiment:
         }
 
 
-def open_experiment(config: ConfigDict) -> Experiment:
+def open_experiment(config: Any) -> Experiment:
   """Checks a configuration and opens all it names.
 
   The synthetic data set is made on the way when it is not there.
@@ -180,10 +168,11 @@ def open_experiment(config: ConfigDict) -> Experiment:
   if config.data.builder == "synthetic" and not store.is_prepared(
     *name, config.num_segments
   ):
-    from adplg_jax.data.builders import synthetic
-
     synthetic.prepare_synthetic(
-      config.data_dir, config.data.variant, config.num_segments
+      config.data_dir,
+      config.data.variant,
+      config.num_segments,
+      exist_ok=True,
     )
   dataset = store.open_dataset(*name, config.num_segments)
   metadata = dataset.metadata

@@ -10,10 +10,11 @@ done, 1 refused or failed (the reason is printed), 42 asked to stop and saved.
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 import jax
 from absl import app, flags, logging
-from ml_collections import ConfigDict, config_flags
+from ml_collections import config_flags
 
 from adplg_jax import train
 from adplg_jax.checkpoint import CheckpointError
@@ -59,7 +60,7 @@ def start_distributed(how: str) -> None:
   jax.distributed.initialize(parts[0], int(parts[1]), int(parts[2]))
 
 
-def run(config: ConfigDict, workdir: str, distributed: str = "none") -> int:
+def run(config: Any, workdir: str, distributed: str = "none") -> int:
   """Trains, and says what stopped it if something did.
 
   Returns:

@@ -5,10 +5,10 @@ this small frozen object instead.
 """
 
 import dataclasses
+from typing import Any
 
 import jax.numpy as jnp
 import optax
-from ml_collections import ConfigDict
 
 from adplg_jax import optimizer
 from adplg_jax.models.snippet_branch import SnippetBranch
@@ -74,9 +74,7 @@ class Method:
   drop_zero_losses: bool
 
 
-def from_config(
-  config: ConfigDict, *, feature_width: int, num_keys: int
-) -> Method:
+def from_config(config: Any, *, feature_width: int, num_keys: int) -> Method:
   """Builds the method a config describes.
 
   Args:

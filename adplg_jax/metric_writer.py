@@ -1,22 +1,30 @@
 """Where a run's numbers go: JSON lines, TensorBoard events, a progress bar."""
 
+import contextlib
 import json
 import math
+import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import tensorboardX
+import numpy as np
+from tensorboardX.event_file_writer import EventsWriter
+from tensorboardX.proto.event_pb2 import Event, SessionLog  # pyright: ignore
+from tensorboardX.proto.summary_pb2 import Summary  # pyright: ignore
 from tqdm import tqdm
 
 from adplg_jax.files import write_atomically
+from adplg_jax.workdir import WorkdirError
 
 _SHOWN = {
   "loss/video_branch": "video",
   "loss/snippet_classification": "snippet",
   "labels/hard": "hard",
 }
+# Each flush of the events waits for the disk.
+_FLUSH_SECONDS = 5.0
 
 
 class MetricWriter:
@@ -24,7 +32,8 @@ class MetricWriter:
 
   `metrics.jsonl` has one line a step, {"step": ..., "time": ..., metrics}, and
   one an evaluation, with "evaluation": true. What a killed run wrote beyond its
-  last checkpoint is cut off when it goes on.
+  last checkpoint is cut off when it goes on, and TensorBoard is told to forget
+  it.
   """
 
   def __init__(
@@ -42,24 +51,28 @@ class MetricWriter:
       total_steps: Steps of the whole run.
       first_step: Steps that are done.
       enabled: False in all processes of a job but the first.
+
+    Raises:
+      WorkdirError: The files cannot be written.
     """
     self._enabled = enabled
     if not enabled:
       return
     path = Path(workdir) / "metrics.jsonl"
-    _cut_after(path, first_step)
-    self._lines = path.open("a", encoding="utf-8")
-    self._events = tensorboardX.SummaryWriter(
-      str(Path(workdir) / "tensorboard"),
-      purge_step=first_step + 1 if first_step else None,
-    )
+    with self._refusals_named(path):
+      self._evaluated = _cut_after(path, first_step)
+      self._events = _Events(Path(workdir) / "tensorboard", first_step)
+      self._lines = path.open("a", encoding="utf-8")
+    # A log file is no place for a line every half second.
+    seconds = 0.5 if sys.stderr.isatty() else 30.0
     self._bar = tqdm(
       total=total_steps,
       initial=first_step,
       desc="training",
       unit="step",
       dynamic_ncols=True,
-      mininterval=0.5,
+      mininterval=seconds,
+      maxinterval=max(seconds, 10.0),
     )
 
   def __enter__(self) -> "MetricWriter":
@@ -69,12 +82,17 @@ class MetricWriter:
     self.close()
 
   def write(self, step: int, scalars: Mapping[str, float]) -> None:
-    """Writes a training step's metrics."""
+    """Writes a training step's metrics.
+
+    Raises:
+      WorkdirError: The disk takes no more.
+    """
     if not self._enabled:
       return
-    self._write({"step": step, "time": time.time(), **scalars})
-    for name, value in scalars.items():
-      self._events.add_scalar(name, value, step)
+    now = time.time()
+    self._write_line({"step": step, "time": now, **scalars})
+    with self._refusals_named(self._events.folder):
+      self._events.write(step, now, scalars)
     shown = {
       short: f"{scalars[name]:.3f}"
       for name, short in _SHOWN.items()
@@ -84,15 +102,26 @@ class MetricWriter:
     self._bar.update(step - self._bar.n)
 
   def write_evaluation(self, step: int, results: Mapping[str, Any]) -> None:
-    """Writes the metrics of an evaluation, and shows them above the bar."""
+    """Writes the metrics of an evaluation, and shows them above the bar.
+
+    One that an interrupted run has written for this step stays as it is.
+
+    Raises:
+      WorkdirError: The disk takes no more.
+    """
     if not self._enabled:
       return
-    line = {"step": step, "time": time.time(), "evaluation": True, **results}
-    self._write(line)
     scalars = {k: v for k, v in results.items() if isinstance(v, float)}
-    for name, value in scalars.items():
-      self._events.add_scalar(f"test/{name}", value, step)
-    self._events.flush()
+    if step not in self._evaluated:
+      self._evaluated.add(step)
+      now = time.time()
+      self._write_line(
+        {"step": step, "time": now, "evaluation": True, **results}
+      )
+      with self._refusals_named(self._events.folder):
+        tags = {f"test/{name}": value for name, value in scalars.items()}
+        self._events.write(step, now, tags)
+        self._events.flush()
     shown = "  ".join(
       f"{name} {scalars[name]:.4f}"
       for name in ("frame_auc", "frame_ap", "video_auc")
@@ -100,17 +129,77 @@ class MetricWriter:
     )
     self._bar.write(f"step {step}  {shown}")
 
-  def _write(self, line: Mapping[str, Any]) -> None:
-    self._lines.write(json.dumps(as_json(line), allow_nan=False) + "\n")
-    self._lines.flush()
+  def _write_line(self, line: Mapping[str, Any]) -> None:
+    with self._refusals_named(Path(self._lines.name)):
+      self._lines.write(json.dumps(as_json(line), allow_nan=False) + "\n")
+      self._lines.flush()
+
+  @contextlib.contextmanager
+  def _refusals_named(self, path: Path) -> Iterator[None]:
+    """Says what the operating system refused, and what to do."""
+    try:
+      yield
+    except OSError as error:
+      raise WorkdirError(
+        f"{path} cannot be written: {error.strerror}. Make space or mend the "
+        "permissions, then run the same command: it goes on from the last "
+        "checkpoint."
+      ) from error
 
   def close(self) -> None:
     """Closes the files and the bar."""
     if not self._enabled:
       return
-    self._lines.close()
-    self._events.close()
+    # All lines were flushed when written; a refusal was reported then.
+    with contextlib.suppress(OSError):
+      self._lines.close()
+    with contextlib.suppress(OSError):
+      self._events.close()
     self._bar.close()
+
+
+class _Events:
+  """TensorBoard events, written in this thread: a full disk stops no queue."""
+
+  def __init__(self, folder: Path, first_step: int):
+    """Starts a file; events after `first_step` in older ones are forgotten.
+
+    Args:
+      folder: Of the event files; made when it is not there.
+      first_step: Steps that are done.
+    """
+    self.folder = folder
+    folder.mkdir(parents=True, exist_ok=True)
+    # Two starts within a second would otherwise write to one file.
+    self._writer = EventsWriter(str(folder / "events"), f".{time.time_ns()}")
+    self._writer.write_event(
+      Event(
+        wall_time=time.time(),
+        step=first_step + 1,
+        session_log=SessionLog(status=SessionLog.START),
+      )
+    )
+    self._flushed = time.monotonic()
+
+  def write(self, step: int, now: float, scalars: Mapping[str, float]) -> None:
+    """One event with all scalars of a step; on disk in a few seconds."""
+    values = [
+      Summary.Value(tag=name, simple_value=float(value))
+      for name, value in scalars.items()
+    ]
+    event = Event(wall_time=now, step=step, summary=Summary(value=values))
+    self._writer.write_event(event)
+    if time.monotonic() - self._flushed > _FLUSH_SECONDS:
+      self.flush()
+
+  def flush(self) -> None:
+    """Waits until everything is on disk."""
+    self._writer.flush()
+    self._flushed = time.monotonic()
+
+  def close(self) -> None:
+    """Flushes and closes the file."""
+    self._writer.close()
 
 
 def as_json(value: Any) -> Any:
@@ -119,21 +208,29 @@ def as_json(value: Any) -> Any:
     return {str(key): as_json(inner) for key, inner in value.items()}
   if isinstance(value, (list, tuple)):
     return [as_json(inner) for inner in value]
+  if isinstance(value, (np.generic, np.ndarray)):
+    return as_json(value.tolist())
   if isinstance(value, float):
     return value if math.isfinite(value) else None
   return value
 
 
-def _cut_after(path: Path, step: int) -> None:
-  """Drops lines of later steps, and a last line that a kill cut short."""
-  if not path.exists():
-    return
-  kept = []
-  for line in path.read_text(encoding="utf-8").splitlines():
-    try:
-      known = json.loads(line)
-    except json.JSONDecodeError:
-      continue
-    if known["step"] <= step:
-      kept.append(line + "\n")
-  write_atomically(path, "".join(kept))
+def _cut_after(path: Path, step: int) -> set[int]:
+  """Drops lines of later steps, and a last line that a kill cut short.
+
+  Returns:
+    The steps whose evaluation is among the lines that stay.
+  """
+  kept, evaluated = [], set()
+  if path.exists():
+    for line in path.read_text("utf-8", errors="replace").splitlines():
+      try:
+        known = json.loads(line)
+      except json.JSONDecodeError:
+        continue
+      if known["step"] <= step:
+        kept.append(line + "\n")
+        if known.get("evaluation"):
+          evaluated.add(known["step"])
+    write_atomically(path, "".join(kept))
+  return evaluated

@@ -24,7 +24,7 @@ class VideoScore(NamedTuple):
     snippet_scores: Mean over the crops [t].
     scores: A score for each frame.
     truth: 1 for each anomalous frame; None for an anomalous video whose spans
-      are not known.
+      are not known (and for a normal one: 0 everywhere).
   """
 
   name: str
@@ -38,33 +38,31 @@ class VideoScore(NamedTuple):
 def frame_scores(
   snippet_scores: Float[np.ndarray, "t"], frames_per_snippet: int, frames: int
 ) -> Float[np.ndarray, "f"]:
-  """Repeats snippet scores; cuts, or extends with the last, to `frames`."""
+  """Repeats snippet scores; cuts, or extends with the last, to `frames`.
+
+  Raises:
+    ValueError: There is no snippet.
+  """
+  if snippet_scores.size == 0:
+    raise ValueError(
+      f"A video of {frames} frames has no snippet scores; it needs at least "
+      "one snippet."
+    )
   repeated = np.repeat(snippet_scores, frames_per_snippet)[:frames]
-  missing = frames - len(repeated)
-  return np.pad(repeated, (0, missing), mode="edge") if missing else repeated
+  return np.pad(repeated, (0, frames - len(repeated)), mode="edge")
+
+
+def frame_truth(video: VideoScore) -> np.ndarray | None:
+  """1 for each anomalous frame; None where the spans are not known."""
+  if video.truth is None and not video.label:
+    return np.zeros(len(video.scores), np.uint8)
+  return video.truth
 
 
 def precision_recall_area(truth: np.ndarray, scores: np.ndarray) -> float:
   """Trapezoid area under the precision-recall curve, the field's AP."""
   precision, recall, _ = sk.precision_recall_curve(truth, scores)
   return float(sk.auc(recall, precision))
-
-
-def _auc(truth: np.ndarray, scores: np.ndarray) -> float | None:
-  """Area under ROC; None when only one class is there."""
-  if truth.size == 0 or truth.min() == truth.max():
-    return None
-  return float(sk.roc_auc_score(truth, scores))
-
-
-def _average_precisions(
-  truth: np.ndarray, scores: np.ndarray
-) -> tuple[float | None, float | None]:
-  """Trapezoid and step-wise average precision."""
-  if truth.size == 0 or truth.min() == truth.max():
-    return None, None
-  step = float(sk.average_precision_score(truth, scores))
-  return precision_recall_area(truth, scores), step
 
 
 def evaluate_videos(videos: Sequence[VideoScore]) -> dict[str, Any]:
@@ -77,72 +75,169 @@ def evaluate_videos(videos: Sequence[VideoScore]) -> dict[str, Any]:
     frame_auc, frame_ap (trapezoid), frame_ap_step, anomalous_auc (frames of
     anomalous videos alone), video_auc (highest score of a video),
     false_alarm_rate (share of the normal videos' frames at 0.5 or above),
-    best_f1 with its threshold, precision and recall, categories, counts. None
-    where a measure is not defined; `note` says why frame measures are missing.
+    best_f1 (the threshold with the best F1 over all frames, with its precision
+    and recall), categories (frame measures of the anomalous videos of each
+    class), counts. What is not defined is None, never NaN; `undefined` says
+    why, by name. `note` is there when the spans of an anomalous video are not
+    known: then video_auc alone is given.
+
+  Raises:
+    ValueError: There is no video, or one whose scores and truth do not fit.
   """
+  if not videos:
+    raise ValueError(
+      "The split to evaluate has no videos; it needs at least one."
+    )
+  for video in videos:
+    _check(video)
+  anomalous = [video for video in videos if video.label]
+  undefined: dict[str, str] = {}
   results: dict[str, Any] = {
     "frame_auc": None,
     "frame_ap": None,
     "frame_ap_step": None,
     "anomalous_auc": None,
-    "video_auc": _auc(
-      np.array([video.label for video in videos]),
-      np.array([video.scores.max() for video in videos]),
-    ),
-    "false_alarm_rate": _false_alarm_rate(videos),
+    "video_auc": None,
+    "false_alarm_rate": None,
     "best_f1": None,
     "categories": {},
+    "undefined": undefined,
     "videos": len(videos),
+    "anomalous_videos": len(anomalous),
     "frames": sum(len(video.scores) for video in videos),
   }
-  unknown = [video.name for video in videos if video.truth is None]
+  highest = np.array([video.scores.max() for video in videos])
+  results["video_auc"] = _auc(
+    np.array([video.label for video in videos]), highest, undefined, "video"
+  )
+  unknown = [video.name for video in videos if frame_truth(video) is None]
   if unknown:
     results["note"] = (
-      f"{len(unknown)} anomalous test videos have no spans ({unknown[0]} "
-      "first), so frames cannot be judged: video-level AUC alone."
+      f"The spans of {len(unknown)} anomalous test videos are not known "
+      f"({unknown[0]} first), so frames cannot be judged: video-level AUC "
+      "alone."
     )
-    return results
-  truth, scores = _frames(videos)
-  results["anomalous_frames"] = int(truth.sum())
-  results["frame_auc"] = _auc(truth, scores)
-  results["frame_ap"], results["frame_ap_step"] = _average_precisions(
-    truth, scores
-  )
-  anomalous = [video for video in videos if video.label]
-  results["anomalous_auc"] = _auc(*_frames(anomalous))
-  results["best_f1"] = _best_f1(truth, scores)
-  for category in sorted({video.category for video in anomalous}):
-    own = [video for video in anomalous if video.category == category]
-    own_truth, own_scores = _frames(own)
-    results["categories"][category] = {
-      "videos": len(own),
-      "frame_auc": _auc(own_truth, own_scores),
-      "frame_ap": _average_precisions(own_truth, own_scores)[0],
-    }
+  else:
+    results |= _frame_measures(videos, undefined)
   return results
 
 
+def _check(video: VideoScore) -> None:
+  """Refuses a video that would spoil every measure.
+
+  Raises:
+    ValueError: Scores or truth are of no use; names the video.
+  """
+  if video.scores.size == 0:
+    fault = "has no frames"
+  elif not np.isfinite(video.scores).all():
+    fault = "has scores that are NaN or infinite; they must be finite"
+  elif video.truth is None:
+    return
+  elif video.truth.shape != video.scores.shape:
+    fault = (
+      f"has {len(video.scores)} frame scores but {len(video.truth)} frame "
+      "labels; they must be as many"
+    )
+  elif not np.isin(video.truth, (0, 1)).all():
+    fault = "has frame labels other than 0 and 1"
+  elif not video.label and video.truth.any():
+    fault = (
+      f"is labelled normal but has {int(video.truth.sum())} anomalous frames; "
+      "mend its label or its spans"
+    )
+  else:
+    return
+  raise ValueError(f"Test video {video.name!r} {fault}.")
+
+
+def _frame_measures(
+  videos: Sequence[VideoScore], undefined: dict[str, str]
+) -> dict[str, Any]:
+  """All that needs frame labels; adds to `undefined` what has no value."""
+  truth, scores = _frames(videos)
+  anomalous = [video for video in videos if video.label]
+  measures: dict[str, Any] = {
+    "anomalous_frames": int(truth.sum()),
+    "frame_auc": _auc(truth, scores, undefined, "frame"),
+    "anomalous_auc": None,
+    "false_alarm_rate": None,
+    "best_f1": None,
+    "categories": _category_measures(anomalous),
+  }
+  if anomalous:
+    measures["anomalous_auc"] = _auc(
+      *_frames(anomalous), undefined, "anomalous"
+    )
+  else:
+    undefined["anomalous_auc"] = "there is no anomalous video"
+  if len(anomalous) < len(videos):
+    normal = [video for video in videos if not video.label]
+    alarms = _frames(normal)[1] >= THRESHOLD
+    measures["false_alarm_rate"] = float(alarms.mean())
+  else:
+    undefined["false_alarm_rate"] = "there is no normal video"
+  why = _one_class(truth, "frame")
+  if why:
+    names = ("frame_ap", "frame_ap_step", "best_f1")
+    undefined.update(dict.fromkeys(names, why))
+    return measures
+  measures["frame_ap"] = precision_recall_area(truth, scores)
+  measures["frame_ap_step"] = float(sk.average_precision_score(truth, scores))
+  measures["best_f1"] = _best_f1(truth, scores)
+  return measures
+
+
+def _category_measures(
+  anomalous: Sequence[VideoScore],
+) -> dict[str, dict[str, Any]]:
+  """Frame measures over the anomalous videos of each class, by its name."""
+  categories = {}
+  for category in sorted({video.category for video in anomalous}):
+    own = [video for video in anomalous if video.category == category]
+    truth, scores = _frames(own)
+    undefined: dict[str, str] = {}
+    measures = {
+      "videos": len(own),
+      "frame_auc": _auc(truth, scores, undefined, "frame"),
+      "frame_ap": None,
+      "frame_ap_step": None,
+    }
+    if not undefined:
+      measures["frame_ap"] = precision_recall_area(truth, scores)
+      step = float(sk.average_precision_score(truth, scores))
+      measures["frame_ap_step"] = step
+    categories[category] = measures | {"undefined": undefined}
+  return categories
+
+
 def _frames(videos: Sequence[VideoScore]) -> tuple[np.ndarray, np.ndarray]:
-  """Truth and scores of all frames, one after the other."""
-  known = [(video.truth, video.scores) for video in videos]
-  if not known:
-    return np.zeros(0, np.uint8), np.zeros(0)
-  truths, scores = zip(*known, strict=True)
-  return np.concatenate(truths), np.concatenate(scores)
+  """Truth and scores of all frames, one video after the other."""
+  truths = [frame_truth(video) for video in videos]
+  known = [truth for truth in truths if truth is not None]
+  return np.concatenate(known), np.concatenate([v.scores for v in videos])
 
 
-def _false_alarm_rate(videos: Sequence[VideoScore]) -> float | None:
-  """Share of the normal videos' frames that are called anomalous at 0.5."""
-  normal = [video.scores for video in videos if not video.label]
-  if not normal:
+def _one_class(truth: np.ndarray, what: str) -> str | None:
+  """Why these labels cannot be ranked, or None when they can."""
+  if truth.min() != truth.max():
     return None
-  return float((np.concatenate(normal) >= THRESHOLD).mean())
+  return f"every {what} is {'anomalous' if truth[0] else 'normal'}"
 
 
-def _best_f1(truth: np.ndarray, scores: np.ndarray) -> dict[str, float] | None:
+def _auc(
+  truth: np.ndarray, scores: np.ndarray, undefined: dict[str, str], name: str
+) -> float | None:
+  """Area under the ROC curve, noted as `name`_auc where it has no value."""
+  why = _one_class(truth, "video" if name == "video" else "frame")
+  if why:
+    undefined[f"{name}_auc"] = why
+    return None
+  return float(sk.roc_auc_score(truth, scores))
+
+
+def _best_f1(truth: np.ndarray, scores: np.ndarray) -> dict[str, float]:
   """The threshold whose F1 over all frames is best, with what it gives."""
-  if truth.size == 0 or not truth.any():
-    return None
   precision, recall, thresholds = sk.precision_recall_curve(truth, scores)
   f1 = 2 * precision * recall / np.maximum(precision + recall, 1e-12)
   best = int(np.argmax(f1[:-1]))

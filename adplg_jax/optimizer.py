@@ -3,23 +3,23 @@
 Source: docs/method.md, section 5.
 """
 
-from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import optax
 
-Schedule = Callable[[jax.Array], jax.Array]
 
-
-def step_decay(learning_rate: float, factor: float, every: int) -> Schedule:
+def step_decay(
+  learning_rate: float, factor: float, every: int
+) -> optax.Schedule:
   """Learning rate multiplied by `factor` after each `every` updates.
 
   Kept in the default float type, which is float64 under x64 (optax's own
   schedules stay in float32 there).
   """
 
-  def schedule(count: jax.Array) -> jax.Array:
+  def schedule(count: Any) -> jax.Array:
     dtype = jnp.result_type(float)
     periods = (count // every).astype(dtype)
     return jnp.asarray(learning_rate, dtype) * factor**periods
@@ -54,7 +54,7 @@ def coupled_l2(
 
 
 def adam_with_l2(
-  learning_rate: float | Schedule,
+  learning_rate: float | optax.Schedule,
   weight_decay: float,
   seen_positions: int | None = None,
 ) -> optax.GradientTransformation:

@@ -13,11 +13,12 @@ from sklearn import metrics as sk
 
 from adplg_jax.files import write_atomically
 from adplg_jax.metric_writer import as_json
-from adplg_jax.metrics import VideoScore
+from adplg_jax.metrics import VideoScore, frame_truth
 
 # Okabe and Ito's palette, safe for colour-blind readers.
-_SCORE, _TRUTH, _CHANCE = "#0072B2", "#E69F00", "#999999"
+_SCORE, _TRUTH, _POINT, _CHANCE = "#0072B2", "#E69F00", "#D55E00", "#767676"
 _TIMELINES = 6
+_LONGEST_TITLE = 78
 
 
 def draw(
@@ -32,20 +33,46 @@ def draw(
     videos: Scored videos.
     results: Their metrics.
   """
-  figure = Figure(figsize=(12, 9), layout="constrained")
-  curves, timelines = figure.subfigures(1, 2, width_ratios=(2, 3))
+  figure = Figure(figsize=(12.5, 9.5), layout="constrained")
+  figure.get_layout_engine().set(wspace=0.03)  # pyright: ignore
+  figure.suptitle(_headline(results), x=0.01, ha="left", fontsize=13)
+  curves, timelines = figure.subfigures(
+    1, 2, squeeze=False, width_ratios=(2, 3)
+  )[0]
   roc, precision_recall = curves.subplots(2, 1)
   _draw_curves(roc, precision_recall, videos, results)
   chosen = _choose(videos)
   axes = timelines.subplots(len(chosen), 1, squeeze=False)[:, 0]
   for axis, video in zip(axes, chosen, strict=True):
-    _draw_timeline(axis, video)
+    _draw_timeline(axis, video, results["best_f1"])
   axes[-1].set_xlabel("frame")
-  handles, labels = axes[0].get_legend_handles_labels()
-  timelines.legend(handles, labels, loc="outside upper right", ncols=2)
+  entries = {
+    label: handle
+    for axis in axes
+    for handle, label in zip(*axis.get_legend_handles_labels(), strict=True)
+  }
+  timelines.legend(
+    entries.values(),
+    entries.keys(),
+    loc="outside upper right",
+    ncols=3,
+    frameon=False,
+  )
   buffer = io.BytesIO()
   figure.savefig(buffer, format="png", dpi=110)
   write_atomically(path, buffer.getvalue())
+
+
+def _headline(results: dict[str, Any]) -> str:
+  """What was tested."""
+  text = (
+    f"{results['videos']} test videos, {results['anomalous_videos']} of them "
+    f"anomalous · {results['frames']:,} frames"
+  )
+  if "anomalous_frames" in results:
+    share = results["anomalous_frames"] / results["frames"]
+    return f"{text}, {share:.1%} of them anomalous"
+  return f"{text}, anomalous spans not known"
 
 
 def _draw_curves(
@@ -54,42 +81,75 @@ def _draw_curves(
   videos: Sequence[VideoScore],
   results: dict[str, Any],
 ) -> None:
-  """ROC above, precision-recall below."""
-  by_frame = results["frame_auc"] is not None
-  if by_frame:
-    truth = np.concatenate([video.truth for video in videos])
+  """ROC above, precision-recall below; of videos without frame labels."""
+  truths = [frame_truth(video) for video in videos]
+  known = [truth for truth in truths if truth is not None]
+  if len(known) == len(videos):
+    what = "frames"
+    truth = np.concatenate(known)
     scores = np.concatenate([video.scores for video in videos])
   else:
+    what = "videos"
     truth = np.array([video.label for video in videos])
     scores = np.array([video.scores.max() for video in videos])
-  what = "frames" if by_frame else "videos"
-  auc = results["frame_auc"] if by_frame else results["video_auc"]
-  if auc is not None:
-    false, true, _ = sk.roc_curve(truth, scores)
-    roc.plot(false, true, color=_SCORE, label=f"AUC {auc:.3f}")
-    precision, recall, _ = sk.precision_recall_curve(truth, scores)
-    area = results["frame_ap"] if by_frame else sk.auc(recall, precision)
-    precision_recall.plot(
-      recall, precision, color=_SCORE, label=f"AP {area:.3f}"
-    )
-  share = float(truth.mean())
-  roc.plot([0, 1], [0, 1], ":", color=_CHANCE, label="chance")
-  precision_recall.axhline(
-    share, ls=":", color=_CHANCE, label=f"chance ({share:.1%} anomalous)"
-  )
   roc.set(
-    title=f"ROC, {what}",
+    title=f"ROC curve over {what}",
     xlabel="false positive rate",
     ylabel="true positive rate",
   )
   precision_recall.set(
-    title=f"precision-recall, {what}",
+    title=f"Precision-recall curve over {what}",
     xlabel="recall",
     ylabel="precision",
-    ylim=(0, 1.05),
   )
-  roc.legend(loc="lower right")
-  precision_recall.legend(loc="lower left")
+  for axis in (roc, precision_recall):
+    axis.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
+    axis.grid(color="0.92")
+    axis.set_axisbelow(True)
+  if truth.min() == truth.max():
+    for axis in (roc, precision_recall):
+      axis.text(0.5, 0.5, "not defined: one class only", ha="center")
+    return
+  _draw_roc(roc, truth, scores)
+  _draw_precision_recall(precision_recall, truth, scores, results["best_f1"])
+
+
+def _draw_roc(axis: Axes, truth: np.ndarray, scores: np.ndarray) -> None:
+  """The ROC curve, and chance."""
+  false, true, _ = sk.roc_curve(truth, scores)
+  auc = sk.auc(false, true)
+  axis.plot(false, true, color=_SCORE, lw=2, label=f"model, AUC {auc:.3f}")
+  axis.plot([0, 1], [0, 1], ":", color=_CHANCE, label="chance, AUC 0.500")
+  axis.legend(loc="lower right")
+
+
+def _draw_precision_recall(
+  axis: Axes,
+  truth: np.ndarray,
+  scores: np.ndarray,
+  best_f1: dict[str, float] | None,
+) -> None:
+  """The precision-recall curve, its best point, and chance."""
+  precision, recall, _ = sk.precision_recall_curve(truth, scores)
+  area, share = sk.auc(recall, precision), float(truth.mean())
+  axis.plot(
+    recall, precision, color=_SCORE, lw=2, label=f"model, AP {area:.3f}"
+  )
+  axis.axhline(share, ls=":", color=_CHANCE, label=f"chance, AP {share:.3f}")
+  if best_f1 is not None:
+    axis.plot(
+      best_f1["recall"],
+      best_f1["precision"],
+      "o",
+      color=_POINT,
+      label=f"best F1 {best_f1['f1']:.3f}, at {best_f1['threshold']:.3g}",
+    )
+  if area < 0.5:
+    axis.legend(loc="upper right")
+  else:
+    # Below the curve, and above the chance line when that is low.
+    bottom = share + 0.03 if share < 0.3 else 0.0
+    axis.legend(loc="lower left", bbox_to_anchor=(0, bottom))
 
 
 def _choose(videos: Sequence[VideoScore]) -> list[VideoScore]:
@@ -107,22 +167,53 @@ def _choose(videos: Sequence[VideoScore]) -> list[VideoScore]:
   return chosen + normal[: _TIMELINES - len(chosen)]
 
 
-def _draw_timeline(axis: Axes, video: VideoScore) -> None:
-  """Scores over frames, true spans shaded."""
+def _draw_timeline(
+  axis: Axes, video: VideoScore, best_f1: dict[str, float] | None
+) -> None:
+  """Scores over frames, true spans shaded, and the best-F1 threshold."""
   frames = len(video.scores)
-  truth = np.zeros(frames) if video.truth is None else video.truth
-  axis.fill_between(
-    np.arange(frames), 0, truth, step="post", color=_TRUTH, alpha=0.35, lw=0,
-    label="true span",
-  )  # fmt: skip
-  axis.plot(
-    np.arange(frames), video.scores, color=_SCORE, lw=1.2, label="score"
+  truth = frame_truth(video)
+  for start, end in _spans(truth):
+    axis.axvspan(start, end, color=_TRUTH, alpha=0.35, lw=0, label="true span")
+  axis.stairs(
+    video.scores,
+    np.arange(frames + 1),
+    baseline=None,
+    color=_SCORE,
+    lw=1.3,
+    label="score",
   )
-  unknown = "" if video.truth is not None else ", spans unknown"
-  axis.set_title(
-    f"{video.name} ({video.category}{unknown})", fontsize=9, loc="left"
+  if best_f1 is not None:
+    axis.axhline(
+      best_f1["threshold"],
+      ls="--",
+      lw=1,
+      color=_POINT,
+      label="threshold of the best F1",
+    )
+  unknown = "" if truth is not None else ", spans not known"
+  title = _shorten(video.name, f" ({video.category}{unknown})")
+  axis.set_title(title, fontsize=9, loc="left", parse_math=False)
+  axis.set(
+    xlim=(0, frames), ylim=(-0.03, 1.03), yticks=(0, 0.5, 1), ylabel="score"
   )
-  axis.set(xlim=(0, max(frames - 1, 1)), ylim=(-0.02, 1.02), ylabel="score")
+
+
+def _spans(truth: np.ndarray | None) -> list[tuple[int, int]]:
+  """Half-open runs of anomalous frames."""
+  if truth is None:
+    return []
+  borders = np.flatnonzero(np.diff(truth.astype(np.int8), prepend=0, append=0))
+  return [(int(a), int(b)) for a, b in borders.reshape(-1, 2)]
+
+
+def _shorten(name: str, rest: str) -> str:
+  """Leaves out the middle of a name that would not fit."""
+  left = _LONGEST_TITLE - len(rest)
+  if len(name) > left:
+    half = (left - 1) // 2
+    name = f"{name[:half]}…{name[-half:]}"
+  return name + rest
 
 
 def console_table(results: dict[str, Any]) -> str:
@@ -133,21 +224,28 @@ def console_table(results: dict[str, Any]) -> str:
     ("frame AP, step-wise", results["frame_ap_step"]),
     ("frame AUC, anomalous videos", results["anomalous_auc"]),
     ("video AUC", results["video_auc"]),
-    ("false alarms, normal videos", results["false_alarm_rate"]),
+    ("false alarm rate at 0.5", results["false_alarm_rate"]),
   ]
   best = results["best_f1"]
   if best is not None:
     rows += [
-      (f"best F1, at {best['threshold']:.3f}", best["f1"]),
+      (f"best F1, at {best['threshold']:.3g}", best["f1"]),
       ("  its precision", best["precision"]),
       ("  its recall", best["recall"]),
     ]
   lines = [f"  {name:30}{_number(value)}" for name, value in rows]
   if results["categories"]:
-    lines.append(f"  {'class':24}{'videos':>8}{'AUC':>9}{'AP':>9}")
+    lines.append(
+      f"  {'class':24}{'videos':>8}{'AUC':>9}{'AP':>9}{'AP step':>9}"
+    )
   for name, own in results["categories"].items():
-    auc, ap = _number(own["frame_auc"]), _number(own["frame_ap"])
-    lines.append(f"  {name[:24]:24}{own['videos']:8d}{auc:>9}{ap:>9}")
+    numbers = (own["frame_auc"], own["frame_ap"], own["frame_ap_step"])
+    cells = "".join(f"{_number(number):>9}" for number in numbers)
+    lines.append(f"  {name[:24]:24}{own['videos']:8d}{cells}")
+  lines += [
+    f"  {name} is not defined: {why}"
+    for name, why in results["undefined"].items()
+  ]
   if "note" in results:
     lines.append("  " + results["note"])
   return "\n".join(lines)
@@ -175,9 +273,10 @@ def write_results(
   write_atomically(
     folder / "metrics.json", json.dumps(as_json(results), indent=2) + "\n"
   )
+  known = [frame_truth(video) for video in videos]
   truths = [
-    np.zeros(len(v.scores), np.uint8) if v.truth is None else v.truth
-    for v in videos
+    np.zeros(len(video.scores), np.uint8) if truth is None else truth
+    for video, truth in zip(videos, known, strict=True)
   ]
   buffer = io.BytesIO()
   np.savez_compressed(
@@ -185,7 +284,7 @@ def write_results(
     names=np.array([video.name for video in videos]),
     categories=np.array([video.category for video in videos]),
     labels=np.array([video.label for video in videos]),
-    has_truth=np.array([video.truth is not None for video in videos]),
+    has_truth=np.array([truth is not None for truth in known]),
     frames=np.array([len(video.scores) for video in videos]),
     scores=np.concatenate([video.scores for video in videos]),
     truth=np.concatenate(truths),

@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 
 import jax
 from absl import logging
-from ml_collections import ConfigDict
 
 from adplg_jax import evaluate, metrics, report, sharding
 from adplg_jax.checkpoint import Checkpointer
@@ -43,9 +42,7 @@ class Outcome(NamedTuple):
   selected: Scored
 
 
-def train(
-  config: ConfigDict, workdir: str | Path, preemption: Preemption
-) -> Outcome:
+def train(config: Any, workdir: str | Path, preemption: Preemption) -> Outcome:
   """Trains a configuration to its end, from wherever its workdir stands.
 
   Args:
@@ -195,11 +192,7 @@ class _Run:
 
   def _score_test(self, params: Any, step: int) -> Scored:
     """Scores and measures the test split unless asked to stop."""
-    experiment = self.experiment
-    examples = evaluate.with_progress(
-      experiment.test_examples(), experiment.num_test_crops, "scoring"
-    )
-    videos = self._score(params, examples)
+    videos = self._score(params, evaluate.with_progress(self.experiment.test))
     return Scored(step, videos, metrics.evaluate_videos(videos))
 
   def _save(self, state: TrainState, step: int) -> None:
@@ -256,7 +249,7 @@ class _Run:
       ) from error
 
 
-def _write_outcome(workdir: Path, config: ConfigDict, outcome: Outcome) -> None:
+def _write_outcome(workdir: Path, config: Any, outcome: Outcome) -> None:
   """Result files, picture, and the table on the console."""
   for name, scored in outcome._asdict().items():
     report.write_results(
@@ -273,6 +266,7 @@ def _write_outcome(workdir: Path, config: ConfigDict, outcome: Outcome) -> None:
   )
   print(report.console_table(selected.results))
   for name in ("frame_auc", "frame_ap", "video_auc"):
-    pair = outcome.last.results.get(name), selected.results.get(name)
-    if None not in pair:
-      print(f"selected - last {name}: {pair[1] - pair[0]:+.4f}")
+    last = outcome.last.results.get(name)
+    chosen = selected.results.get(name)
+    if last is not None and chosen is not None:
+      print(f"selected - last {name}: {chosen - last:+.4f}")

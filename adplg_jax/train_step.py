@@ -114,7 +114,7 @@ def _video_update(
   """Forward, losses and update of the video branch."""
 
   def loss(params):
-    output = method.video_branch.apply(
+    output: Any = method.video_branch.apply(
       {"params": params},
       batch["normal"]["features"],
       batch["anomalous"]["features"],
@@ -160,7 +160,7 @@ def _snippet_update(
   ignored = interleave(padding, labels.hard)
 
   def loss(params):
-    logits = method.snippet_branch.apply(
+    logits: Any = method.snippet_branch.apply(
       {"params": params}, x, lengths, train=True, rngs={"dropout": stream}
     )
     part = losses.snippet_classification(

@@ -56,7 +56,7 @@ def differences(
   }
 
 
-def load_config(workdir: str | Path) -> ConfigDict:
+def load_config(workdir: str | Path) -> Any:
   """The configuration a run was started with.
 
   Raises:
@@ -76,7 +76,7 @@ class Workdir:
   The lock is the kernel's (flock): it ends with the process, however that ends.
   """
 
-  def __init__(self, path: str | Path, config: ConfigDict):
+  def __init__(self, path: str | Path, config: Any):
     """Locks the folder and settles which configuration it is of.
 
     Args:
@@ -110,7 +110,7 @@ class Workdir:
       self._lock.close()
       raise
 
-  def _settle(self, config: ConfigDict) -> None:
+  def _settle(self, config: Any) -> None:
     """Refuses another run's folder; notes the configuration."""
     if (self.path / "config.json").exists():
       changed = differences(load_config(self.path).to_dict(), config.to_dict())

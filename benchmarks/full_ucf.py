@@ -212,10 +212,8 @@ def evaluate(root: Path) -> dict[str, float]:
       experiment,
       evaluation.make_scorer(experiment.method),
       experiment.init_state().snippet.params,
-      experiment.test_examples(),
+      experiment.test,
     )
-  if videos is None:
-    raise SystemExit("scoring was stopped")
   results = metrics.evaluate_videos(videos)
   return {
     "videos": len(videos),

@@ -5,6 +5,8 @@ quirk, and `fixed`, which mends what is listed in docs/method.md, section 8:
 `--config=configs/ucf_crime.py:i3d,fixed`.
 """
 
+from typing import Any
+
 from ml_collections import ConfigDict
 
 OFFICIAL = {
@@ -63,14 +65,14 @@ def split_argument(argument: str, default: str) -> tuple[str, str]:
   return (variants or [default])[0], (presets or ["official"])[0]
 
 
-def get_config(preset: str = "official", history_key: str = "video"):
+def get_config(preset: str = "official", history_key: str = "video") -> Any:
   """All fields.
 
   Args:
     preset: official | fixed.
     history_key: What the data set's crops share a memory by, officially.
   """
-  config = ConfigDict()
+  config: Any = ConfigDict()
   # Everything random is a function of this and of the step.
   config.seed = 0
   # Where prepared data sets lie; "" is tfds' own ($TFDS_DATA_DIR or

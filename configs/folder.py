@@ -4,10 +4,12 @@ python -m adplg_jax.prepare folder --name NAME --manifest manifest.csv
 python -m adplg_jax.main --config=configs/folder.py:NAME --workdir=runs/NAME
 """
 
+from typing import Any
+
 from adplg_jax.configs import base
 
 
-def get_config(argument: str = ""):
+def get_config(argument: str = "") -> Any:
   variant, preset = base.split_argument(argument, "")
   config = base.get_config(preset, history_key="video")
   config.data.builder = "folder"

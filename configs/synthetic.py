@@ -3,10 +3,12 @@
 python -m adplg_jax.main --workdir=runs/synthetic
 """
 
+from typing import Any
+
 from adplg_jax.configs import base
 
 
-def get_config(argument: str = ""):
+def get_config(argument: str = "") -> Any:
   variant, preset = base.split_argument(argument, "small")
   config = base.get_config(preset, history_key="video")
   config.data.builder = "synthetic"

@@ -3,10 +3,12 @@
 python -m adplg_jax.main --config=configs/xd_violence.py --workdir=runs/xd
 """
 
+from typing import Any
+
 from adplg_jax.configs import base
 
 
-def get_config(argument: str = ""):
+def get_config(argument: str = "") -> Any:
   variant, preset = base.split_argument(argument, "i3d_vggish")
   config = base.get_config(preset, history_key="crop")
   config.data.builder = "xd_violence"

@@ -245,6 +245,17 @@ def test_xd_clip_by_folders(xd):
   assert len(data.test) == 3
 
 
+def test_folders_tell_the_split_of_a_lists_lines(xd):
+  names = [*list(layouts.XD_TRAIN)[::-1], *list(layouts.XD_TEST)[::-1]]
+  listing = xd.root / "everything.csv"
+  listing.write_text(
+    "".join(f"{n}__{c}.npy\n" for n in names for c in range(5))
+  )
+  assert xd.prepare("--list", listing)[0] == 0
+  assert list(videos(xd.open().test)) == names[4:]
+  assert list(videos(xd.open().train_anomalous)) == names[:2]
+
+
 def test_lists_choose_and_order_whatever_their_prefix(xd):
   names = list(layouts.XD_TEST)[::-1]
   listing = xd.root / "the test.list"

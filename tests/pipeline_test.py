@@ -18,7 +18,11 @@ def crops(count, start=0):
 
 def make(count, start=0, in_memory=True):
   return pipeline.TrainingSet(
-    crops(count, start), range(count), COLUMNS, in_memory=in_memory, name="x"
+    crops(count, start),
+    np.arange(count),
+    COLUMNS,
+    in_memory=in_memory,
+    name="x",
   )
 
 
@@ -81,7 +85,7 @@ def test_only_own_rows_are_read():
 
   source = Counting(crops(8))
   one = pipeline.TrainingSet(
-    source, range(8), COLUMNS, in_memory=False, name="x"
+    source, np.arange(8), COLUMNS, in_memory=False, name="x"
   )
   before = Counting.reads
   one.read(np.array([3, 5]))

@@ -261,10 +261,11 @@ def test_skip_bad_leaves_named_kinds_out(tmp_path, capsys):
 def test_skip_bad_that_leaves_a_class_empty_is_refused(tmp_path, capsys):
   rows = layouts.folder(tmp_path)
   for name in ("train00", "train01"):
-    (tmp_path / f"{name}.npy").unlink()
+    np.save(tmp_path / f"{name}.npy", np.full((7, 4), np.nan, np.float32))
   layouts.write_manifest(tmp_path / "manifest.csv", rows)
   status, printed = prepare_folder(capsys, tmp_path, "--skip-bad", "all")
   assert status == 1
+  assert "Found 1 faults" in printed
   assert "train: no normal video" in printed
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from adplg_jax import evaluate, main, train
 from adplg_jax.checkpoint import Checkpointer
 from adplg_jax.configs import synthetic
 from adplg_jax.experiment import open_experiment
+from adplg_jax.preemption import Preemption
 
 
 def tiny(data_dir, **changes):
@@ -90,7 +92,9 @@ def test_a_run_leaves_everything_it_should(whole):
   tested = [line["step"] for line in written if "evaluation" in line]
   assert tested == [4, 8]
   for name in ("last", "selected"):
-    results = json.loads((whole / "results" / name / "metrics.json").read_text())
+    results = json.loads(
+      (whole / "results" / name / "metrics.json").read_text()
+    )
     assert 0 <= results["frame_auc"] <= 1
     with np.load(
       whole / "results" / name / "scores.npz", allow_pickle=False
@@ -113,8 +117,6 @@ def test_steps_after_the_last_checkpoint_are_done_again(
   config = tiny(data_dir)
   assert main.run(config, str(tmp_path)) == 0
   # As a kill between two saves leaves it: metrics are ahead of checkpoints.
-  import shutil
-
   shutil.rmtree(tmp_path / "checkpoints" / "8")
   with (tmp_path / "metrics.jsonl").open("a") as file:
     file.write('{"step": 9, "loss/vi')
@@ -189,10 +191,10 @@ def test_validation_selects_on_videos_held_out(data_dir, tmp_path):
   assert evaluated[0]["selection"] != evaluated[0]["frame_auc"]
 
 
-class Asked:
+class Asked(Preemption):
   """A pre-emption that comes at its `when`-th question."""
 
-  def __init__(self, when):
+  def __init__(self, when):  # no signals here
     self.unsaved = False
     self._left = when
 
@@ -201,7 +203,7 @@ class Asked:
     return self._left < 0
 
 
-@pytest.mark.parametrize("when", [0, 3, 4, 5, 7, 9])
+@pytest.mark.parametrize("when", [1, 4, 9])
 def test_preempted_anywhere_ends_the_same(whole, data_dir, tmp_path, when):
   """Before a step, and within an evaluation."""
   config = tiny(data_dir)
@@ -250,7 +252,11 @@ def test_sigterm_saves_and_leaves_with_its_own_code(data_dir, tmp_path):
   error = process.communicate(timeout=60)[1]
   assert process.returncode == 42, error
   assert "saving, then leaving" in error
-  steps = [int(p.name) for p in (tmp_path / "checkpoints").iterdir() if p.name.isdigit()]
+  steps = [
+    int(p.name)
+    for p in (tmp_path / "checkpoints").iterdir()
+    if p.name.isdigit()
+  ]
   assert max(steps) == lines(tmp_path)[-1]["step"]
   assert max(steps) % 50 or max(steps) > 60
 

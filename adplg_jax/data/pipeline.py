@@ -21,7 +21,7 @@ class TrainingSet:
   def __init__(
     self,
     source: Sequence[Example],
-    rows: Sequence[int],
+    rows: np.ndarray,
     columns: Mapping[str, str],
     *,
     in_memory: bool,
@@ -38,7 +38,7 @@ class TrainingSet:
     """
     self._columns = dict(columns)
     self._source = source
-    self._rows = np.asarray(rows)
+    self._rows = rows
     self._held = None
     if in_memory:
       bar = tqdm(self._rows, desc=f"reading {name}", unit="crop", leave=False)
@@ -186,5 +186,8 @@ def _pad(group: list[Example], length: int, crops: int) -> PaddedBatch:
   for i, example in enumerate(group):
     features[i, : len(example["features"])] = example["features"]
   lengths = [len(e["features"]) for e in group] + [0] * (crops - len(group))
-  rest = [{k: v for k, v in e.items() if k != "features"} for e in group]
+  rest: list[Example] = [
+    {name: value for name, value in example.items() if name != "features"}
+    for example in group
+  ]
   return PaddedBatch(features, np.asarray(lengths, np.int32), rest)

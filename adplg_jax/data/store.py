@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 from tensorflow_datasets.core import constants
 
-VERSION = "1.1.0"
+VERSION = "1.0.0"
 _TEXTS = ("video", "category")
 _INTEGERS = (
   "length",

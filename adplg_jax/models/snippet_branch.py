@@ -23,11 +23,12 @@ from adplg_jax.models.layers import (
 )
 
 
-def _heads(x: Float[Array, "b t f"], heads: int) -> list[Array]:
+def _heads(x: Float[Array, "b t f"], heads: int) -> tuple[Array, Array, Array]:
   """Splits a joint projection into query, key, value [b, t, heads, e]."""
-  return [
+  query, key, value = (
     part.reshape(*part.shape[:-1], heads, -1) for part in jnp.split(x, 3, -1)
-  ]
+  )
+  return query, key, value
 
 
 class LocalBlock(nn.Module):

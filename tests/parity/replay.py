@@ -186,7 +186,10 @@ def _replay_segments(checker: _Checker, _: Implementation, seed: int) -> None:
     kind, segments, snippets = re.fullmatch(
       r"(mean|clip|clip_length)_n(\d+)_T(\d+)", name
     ).groups()
-    shape = (int(snippets), checker.arrays[f"mean_n{segments}_T{snippets}"].shape[1])
+    shape = (
+      int(snippets),
+      checker.arrays[f"mean_n{segments}_T{snippets}"].shape[1],
+    )
     x = golden.features(f"segment{snippets}", shape, seed).astype(np.float32)
     if kind == "mean":
       found = feature_files.segment_means(x, int(segments))
@@ -272,9 +275,7 @@ def _check_labels(
   checker.check("visible_labels", np.where(hard, 0, labels), tight)
 
 
-def _check_history(
-  checker: _Checker, result: StepResult, tight: float
-) -> None:
+def _check_history(checker: _Checker, result: StepResult, tight: float) -> None:
   found = {f"history/a{key}": v for key, v in result.history().items()}
   expected = {n for n in checker.arrays if n.startswith("history/")}
   for name in sorted(expected | set(found)):
