@@ -73,12 +73,21 @@ def test_configs_import_nothing_of_the_package():
       assert name.startswith("configs"), f"{path.name} imports {name}"
 
 
+BLOCKED = """
+import sys
+
+class Blocker:
+  def find_spec(self, name, path=None, target=None):
+    if name.split(".")[0] in ("tensorflow", "torch"):
+      raise ImportError(name)
+
+sys.meta_path.insert(0, Blocker())
+import adplg_jax.demo, adplg_jax.prepare
+"""
+
+
 def test_the_package_needs_neither_tensorflow_nor_torch():
-  code = (
-    "import sys, adplg_jax.main\n"
-    "assert not {'tensorflow', 'torch'} & set(sys.modules)"
-  )
-  subprocess.run([sys.executable, "-c", code], check=True)
+  subprocess.run([sys.executable, "-c", BLOCKED], check=True)
 
 
 def test_no_bare_assert_in_the_package():

@@ -1,5 +1,7 @@
 import itertools
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
@@ -93,14 +95,16 @@ def loss_and_gradient(weight, bias, standard):
 
 
 def test_linear_mil_loss_and_gradient_agree_with_loops(x64):
-  import jax
-
-  one, _ = batch(np.random.default_rng(2), b=4)
+  one = batch(np.random.default_rng(2), b=4)[0]
+  one = jax.tree.map(jnp.asarray, one)
   rng = np.random.default_rng(3)
-  weights = {"weight": rng.standard_normal(6), "bias": np.array(0.3)}
+  weights = {"weight": rng.standard_normal(6) / 50, "bias": np.array(0.3)}
   fixed = baselines.LinearMil(np.full(6, 7.0), np.full(6, 2.0), None, None)
   value, gradient = jax.value_and_grad(baselines._loss)(weights, fixed, one)
-  standard = [(one[c]["features"] - 7.0) / 2 for c in ("normal", "anomalous")]
+  standard = [
+    (np.asarray(one[name]["features"], np.float64) - 7.0) / 2
+    for name in ("normal", "anomalous")
+  ]
   expected = loss_and_gradient(weights["weight"], 0.3, standard)
   np.testing.assert_allclose(value, expected[0], rtol=1e-6)
   np.testing.assert_allclose(gradient["weight"], expected[1], rtol=1e-5)

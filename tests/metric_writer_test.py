@@ -181,7 +181,7 @@ def test_a_full_disk_is_named_and_closing_still_works(tmp_path):
   writer = MetricWriter(tmp_path, total_steps=1)
   writer._lines.close()
   # Every write to this device says that no space is left.
-  writer._lines = Path("/dev/full").open("a")
+  writer._lines = Path("/dev/full").open("a")  # noqa: SIM115
   with pytest.raises(WorkdirError, match=r"No space left.*last checkpoint"):
     writer.write(1, {"loss": 1.0})
   writer.close()
