@@ -255,6 +255,17 @@ class Checkpointer:
       )
     return Restored(step, state, meta)
 
+  def saved_shapes(self, step: int, sharding: jax.sharding.Sharding) -> Any:
+    """Shapes of a checkpoint's state as nested dicts, to restore it alone.
+
+    Unlike a state of the run's own configuration this needs no data set.
+    """
+    saved = self._manager.item_metadata(step)["state"]
+    return jax.tree.map(
+      lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=sharding),
+      saved,
+    )
+
   def restore_latest(self, like: Any) -> Restored | None:
     """Restores the newest checkpoint that is whole.
 

@@ -4,10 +4,12 @@ Each crop is scored by itself, crops are averaged by video, snippet scores are
 repeated to frames. Source: docs/method.md, section 6. Alone, from a checkpoint:
 
   python -m adplg_jax.evaluate --workdir=DIR [--checkpoint=best|last|STEP]
+    [--config=configs/folder.py:OTHER]
 """
 
 import argparse
 import dataclasses
+import runpy
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -194,7 +196,15 @@ def with_progress(
   examples: Sequence[Mapping[str, Any]],
 ) -> Iterator[Mapping[str, Any]]:
   """Shows how many crops are scored, until all are."""
-  return iter(tqdm(examples, desc="scoring", unit="crop", leave=False))
+  return iter(
+    tqdm(
+      examples,
+      desc="scoring",
+      unit="crop",
+      leave=False,
+      disable=jax.process_index() > 0,
+    )
+  )
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -204,6 +214,9 @@ def main(argv: list[str] | None = None) -> int:
   parser.add_argument(
     "--checkpoint", default="best", help="best, last or a step"
   )
+  parser.add_argument(
+    "--config", help="configuration file of another data set to score"
+  )
   parser.add_argument("--data_dir", help="where the data sets lie, if moved")
   parser.add_argument("--output", help="folder for results [in the workdir]")
   arguments = parser.parse_args(argv)
@@ -211,6 +224,7 @@ def main(argv: list[str] | None = None) -> int:
     step, results = evaluate_workdir(
       arguments.workdir,
       arguments.checkpoint,
+      config_file=arguments.config,
       data_dir=arguments.data_dir,
       output=arguments.output,
     )
@@ -225,14 +239,17 @@ def evaluate_workdir(
   workdir: str | Path,
   checkpoint: str = "best",
   *,
+  config_file: str | None = None,
   data_dir: str | None = None,
   output: str | Path | None = None,
 ) -> tuple[int, dict[str, Any]]:
-  """Restores a run's checkpoint, scores its test split, writes the results.
+  """Restores a run's checkpoint, scores a test split, writes the results.
 
   Args:
     workdir: The run's folder.
     checkpoint: "best" by the selection metric, "last", or a step.
+    config_file: Configuration file (with its argument behind a colon) of
+      another data set to score; by default the run's own.
     data_dir: Where the data sets lie, when they have moved.
     output: Where results are written; by default in the workdir.
 
@@ -245,6 +262,9 @@ def evaluate_workdir(
     WorkdirError: The folder is not a run's.
   """
   config = load_config(workdir)
+  if config_file is not None:
+    other = load_config_file(config_file)
+    config.data, config.num_segments = other.data, other.num_segments
   if data_dir is not None:
     config.data_dir = data_dir
   set_up_jax(config)
@@ -252,11 +272,14 @@ def evaluate_workdir(
   checkpoints = Checkpointer(Path(workdir) / "checkpoints", read_only=True)
   step = find_step(checkpoints, checkpoint)
   with jax.set_mesh(experiment.mesh):
-    state = checkpoints.restore(step, experiment.state_shapes).state
+    place = sharding.replicated(experiment.mesh)
+    shapes = checkpoints.saved_shapes(step, place)
+    params = checkpoints.restore(step, shapes).state["snippet"]["params"]
+    _check_width(params, experiment)
     videos = score_split(
       experiment,
       make_scorer(experiment.method),
-      state.snippet.params,
+      params,
       with_progress(experiment.test),
     )
   results = metrics.evaluate_videos(videos)
@@ -264,6 +287,35 @@ def evaluate_workdir(
   report.write_results(folder, videos, results)
   report.draw(folder / "report.png", videos, results)
   return step, results
+
+
+def load_config_file(argument: str) -> Any:
+  """The configuration of "FILE" or "FILE:ARGUMENT".
+
+  Raises:
+    ValueError: There is no such file.
+  """
+  path, *arguments = argument.split(":", 1)
+  if not Path(path).is_file():
+    raise ValueError(
+      f"--config is {argument!r}, but there is no file {path}; allowed: a "
+      "configuration file, with its argument behind a colon."
+    )
+  return runpy.run_path(path)["get_config"](*arguments)
+
+
+def _check_width(params: Any, experiment: Experiment) -> None:
+  """Refuses features of another width than those trained on."""
+  method = experiment.method
+  first = "input" if "input" in params else "embedding"
+  trained = params[first]["kernel"].shape[-2]
+  if trained != method.feature_width:
+    data = experiment.config.data
+    raise ValueError(
+      f"Features of {data.builder}/{data.variant} are {method.feature_width} "
+      f"wide, but the checkpoint was trained on {trained}; score features of "
+      "the kind it was trained on."
+    )
 
 
 def find_step(checkpoints: Checkpointer, which: str) -> int:

@@ -42,6 +42,14 @@ class Experiment:
   method: Method
   mesh: jax.sharding.Mesh
 
+  def facts(self) -> dict[str, Any]:
+    """What all processes of a job must find in the data set."""
+    return dataclasses.asdict(self.dataset.metadata) | {
+      "train_normal": len(self.dataset.train_normal),
+      "train_anomalous": len(self.dataset.train_anomalous),
+      "test": len(self.dataset.test),
+    }
+
   @functools.cached_property
   def state_shapes(self) -> TrainState:
     """The train state's shapes and types, with where it shall lie."""

@@ -4,7 +4,8 @@
   python -m adplg_jax.main --config=... --config.snippet.learning_rate=3e-4
 
 Without --config the synthetic data set is made and trained on. Exit codes: 0
-done, 1 refused or failed (the reason is printed), 42 asked to stop and saved.
+done, 1 refused or failed (the reason is printed), 42 asked to stop and saved,
+43 another process of the job is gone.
 """
 
 import os
@@ -17,10 +18,14 @@ from absl import app, flags, logging
 from ml_collections import config_flags
 
 from adplg_jax import train
+from adplg_jax.agreement import DisagreementError
 from adplg_jax.checkpoint import CheckpointError
 from adplg_jax.experiment import set_up_jax
 from adplg_jax.preemption import EXIT_CODE, Preempted, Preemption
 from adplg_jax.workdir import WorkdirError
+
+# A peer of the job died: start the job again to go on.
+EXIT_PEER_LOST = 43
 
 _CONFIG = config_flags.DEFINE_config_file(
   "config",
@@ -76,17 +81,35 @@ def run(config: Any, workdir: str, distributed: str = "none") -> int:
     return EXIT_CODE
   except (
     CheckpointError,
+    DisagreementError,
     WorkdirError,
     train.NotFiniteError,
     ValueError,
   ) as error:
-    logging.debug("Where it came from:", exc_info=True)
     print(f"{type(error).__name__}: {error}", file=sys.stderr)
-    return 1
+    return _leave(1, distributed)
+  except jax.errors.JaxRuntimeError as error:
+    if distributed == "none":
+      raise
+    print(
+      "Another process of the job is gone, or cannot be reached: "
+      f"{str(error).splitlines()[0]}\nStart all of them again to go on from "
+      "the last checkpoint.",
+      file=sys.stderr,
+    )
+    return _leave(EXIT_PEER_LOST, distributed)
   finally:
     preemption.close()
   print(f"\nresults, picture and checkpoints: {workdir}")
   return 0
+
+
+def _leave(code: int, distributed: str) -> int:
+  """Ends a process of a job without waiting for the others, who may hang."""
+  if distributed != "none":
+    sys.stderr.flush()
+    os._exit(code)
+  return code
 
 
 def main(argv: list[str]) -> int:

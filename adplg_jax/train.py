@@ -9,6 +9,7 @@ import jax
 from absl import logging
 
 from adplg_jax import evaluate, metrics, report, sharding
+from adplg_jax.agreement import check_agreement
 from adplg_jax.checkpoint import Checkpointer
 from adplg_jax.experiment import Experiment, open_experiment
 from adplg_jax.metric_writer import MetricWriter
@@ -55,12 +56,14 @@ def train(config: Any, workdir: str | Path, preemption: Preemption) -> Outcome:
 
   Raises:
     CheckpointError: A checkpoint cannot be written, or none is whole.
+    DisagreementError: Other processes were given something else.
     NotFiniteError: Training went astray; the last checkpoint stays as it is.
     Preempted: Asked to stop; everything is saved.
     ValueError: The configuration or the data cannot be used.
     WorkdirError: The workdir cannot be used.
   """
   experiment = open_experiment(config)
+  check_agreement({"config": config.to_dict(), "data": experiment.facts()})
   with contextlib.ExitStack() as stack:
     if jax.process_index() == 0:
       stack.enter_context(contextlib.closing(Workdir(workdir, config)))

@@ -34,6 +34,7 @@ ALLOWED = {
   "checkpoint": ("files",),
   "workdir": ("files",),
   "config_checks": ("workdir",),
+  "agreement": ("workdir",),
 }
 
 

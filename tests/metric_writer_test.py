@@ -150,6 +150,7 @@ def test_tensorboard_is_told_to_forget_redone_steps(tmp_path, first_step):
 
 def test_the_bar_shows_step_losses_rate_and_time_left(tmp_path, capsys):
   with MetricWriter(tmp_path, total_steps=10, first_step=4) as writer:
+    assert "4/10" in capsys.readouterr().err
     for step in range(5, 8):
       writer.write(step, {"loss/video_branch": 1.25, "labels/hard": 0.5})
     writer._bar.refresh()

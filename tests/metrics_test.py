@@ -123,6 +123,14 @@ def test_operating_points_known_by_hand():
   }
 
 
+def test_a_video_is_as_anomalous_as_its_highest_frame():
+  videos = [
+    video([0.4, 0.5, 0.5, 0.5], [0, 0, 0, 0]),
+    video([0.0, 0.9, 0.0, 0.0], [0, 1, 0, 0]),
+  ]
+  assert metrics.evaluate_videos(videos)["video_auc"] == 1
+
+
 def test_best_f1_is_the_best_of_all_thresholds():
   videos = random_videos(2)
   best = metrics.evaluate_videos(videos)["best_f1"]

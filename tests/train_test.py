@@ -16,6 +16,7 @@ import pytest
 from adplg_jax import evaluate, main, train
 from adplg_jax.checkpoint import Checkpointer
 from adplg_jax.configs import synthetic
+from adplg_jax.data.builders import synthetic as synthetic_builder
 from adplg_jax.experiment import open_experiment
 from adplg_jax.preemption import Preemption
 
@@ -172,6 +173,27 @@ def test_evaluate_says_which_checkpoints_there_are(whole, tmp_path, capsys):
   assert "allowed: best, last, or one of" in capsys.readouterr().err
   assert evaluate.main(["--workdir", str(tmp_path)]) == 1
   assert "not the workdir of a run" in capsys.readouterr().err
+
+
+def test_another_data_set_is_scored_by_its_configuration(
+  whole, data_dir, tmp_path, capsys
+):
+  """The same width scores; another is refused, and so is a missing file."""
+  synthetic_builder.prepare_synthetic(str(data_dir), "tiny", 16)
+  text = Path("configs/synthetic.py").read_text()
+  for variant, segments, code in (("tiny", 16, 0), ("small", 32, 1)):
+    file = tmp_path / f"{variant}.py"
+    file.write_text(
+      text.replace("num_segments = 32", f"num_segments = {segments}")
+    )
+    arguments = ["--workdir", str(whole), "--output", str(tmp_path / variant)]
+    found = evaluate.main([*arguments, "--config", f"{file}:{variant}"])
+    assert found == code
+  assert "are 64 wide, but the checkpoint was trained on 16" in (
+    capsys.readouterr().err
+  )
+  assert evaluate.main(["--workdir", str(whole), "--config", "no.py"]) == 1
+  assert "there is no file no.py" in capsys.readouterr().err
 
 
 def test_validation_selects_on_videos_held_out(data_dir, tmp_path):

@@ -1,93 +1,31 @@
-"""The package against the PyTorch reference: the same run, and how far apart.
+"""How far the package is from the PyTorch reference.
 
 Every measurement returns errors by name, relative to the quantity's largest
 value in the reference.
 """
 
-import contextlib
-import dataclasses
 import functools
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import torch
-from ml_collections import ConfigDict
 
-from adplg_jax import (
-  convert,
-  losses,
-  pseudo_labels,
-  train_state,
-  train_step,
-)
-from adplg_jax import method as method_lib
-from adplg_jax.configs import base
+from adplg_jax import convert, losses, train_step
 from tests.parity import golden, torch_reference
-from tests.parity.torch_reference import Options, Reference
+from tests.parity.pair import Batch, Pair, make_batch
 
 Errors = dict[str, float]
 
-SMALL = Options(
-  feature_width=32,
-  width=32,
-  attention_width=16,
-  classifier_width=8,
-  local_heads=2,
-  local_head_width=8,
-  global_heads=2,
-  global_head_width=8,
-  feed_forward_width=24,
-  max_snippets=400,
-  dropout=0.0,
-  block_dropout=0.0,
-  warm_up=20,
-  video_learning_rate=1e-3,
-  decay_every=7,
-)
-FULL = Options(dropout=0.0, block_dropout=0.0, warm_up=1, decay_every=1)
-# Rates, loss weights and shapes: what config.video and config.snippet call
-# otherwise than Options does.
-_VIDEO = ("width", "attention_width", "classifier_width", "dropout")
-_SNIPPET = (
-  "width",
-  "windows",
-  "local_heads",
-  "local_head_width",
-  "num_blocks",
-  "global_heads",
-  "global_head_width",
-  "feed_forward_width",
-  "classifier_width",
-  "dropout",
-  "block_dropout",
-  "max_snippets",
-  "decay_factor",
-  "decay_every",
-  "weight_decay",
-)
-_LABELS = ("history_length", "mean_threshold", "variance_threshold")
-
-
-def config_of(options: Options, precision: str, segments: int) -> ConfigDict:
-  """The package's config of the reference's options."""
-  config = base.get_config()
-  config.precision = precision
-  config.num_segments = segments
-  config.warm_up_steps = options.warm_up
-  for part, names in (
-    (config.video, (*_VIDEO, "weight_decay")),
-    (config.snippet, _SNIPPET),
-    (config.pseudo_labels, _LABELS),
-    (config.loss_weights, tuple(config.loss_weights)),
-  ):
-    for name in names:
-      part[name] = getattr(options, name)
-  config.video.learning_rate = options.video_learning_rate
-  config.snippet.learning_rate = options.snippet_learning_rate
-  return config
+# Lengths of videos by the rows they are padded to: up to 128 rows the banded
+# attention is dense, beyond it runs in blocks. A video of all rows has none.
+LENGTHS = {
+  37: (37,),
+  128: (1, 2, 3, 5, 8, 13, 16, 31, 47, 64, 65, 97, 100, 127, 128),
+  400: (1, 2, 7, 64, 129, 200, 333, 399, 400),
+}
 
 
 def relative(found: Any, expected: Any) -> float:
@@ -99,148 +37,42 @@ def relative(found: Any, expected: Any) -> float:
   return float(worst / largest if largest else worst)
 
 
-@dataclasses.dataclass
-class Batch:
-  """Pairs of videos, their memory keys and labels made up for the loss."""
+def video_outputs(
+  pair: Pair, model: Any, batch: Batch, lengths: Sequence[int]
+) -> dict[str, np.ndarray]:
+  """A video branch's outputs [b, ..] by the reference's names."""
 
-  normal: np.ndarray
-  anomalous: np.ndarray
-  keys: np.ndarray
-  labels: np.ndarray
-  hard: np.ndarray
-
-
-def make_batch(name: str, shape: tuple[int, int, int], num_keys: int) -> Batch:
-  """A batch of that name: always the same."""
-  rng = np.random.RandomState(len(name) + sum(name.encode()))
-  labels = rng.uniform(size=shape[:2])
-  labels[::2] = labels[::2] > 0.6
-  anomalous = golden.features(f"anomalous {name}", shape, 0)
-  anomalous[:, : shape[1] // 4] += 0.4
-  return Batch(
-    normal=golden.features(f"normal {name}", shape, 0),
-    anomalous=anomalous,
-    keys=rng.randint(num_keys, size=shape[0]).astype(np.int32),
-    labels=labels,
-    hard=rng.uniform(size=shape[:2]) < 0.3,
-  )
-
-
-class Pair:
-  """A reference, and the package started with its weights.
-
-  Attributes:
-    reference: The run in PyTorch.
-    method: The package's method, with the same settings.
-    state: The package's state.
-  """
-
-  def __init__(
-    self, options: Options, precision: str, *, segments: int, num_keys: int = 3
-  ):
-    self.options = options
-    self.num_keys = num_keys
-    self._precision = precision
-    torch.manual_seed(0)
-    self.reference = Reference(options, getattr(torch, precision))
-    self.method = method_lib.from_config(
-      config_of(options, precision, segments),
-      feature_width=options.feature_width,
-      num_keys=num_keys,
-    )
-    projected = options.feature_width != options.width
-    self.video_entries = convert.video_entries(projected=projected)
-    self.snippet_entries = convert.snippet_entries(
-      windows=options.windows,
-      num_blocks=options.num_blocks,
-      projected=projected,
-    )
-    with self.scope():
-      self.state = self._state()
-
-  @contextlib.contextmanager
-  def scope(self) -> Iterator[None]:
-    """The pair's precision."""
-    with (
-      jax.enable_x64(self._precision == "float64"),
-      jax.default_matmul_precision("highest"),
-    ):
-      yield
-
-  def to_jax(self, x: Any) -> jax.Array:
-    """In the precision of the pair."""
-    return jnp.asarray(np.asarray(x), self._precision)
-
-  def to_torch(self, x: Any) -> torch.Tensor:
-    """In the precision of the pair."""
-    return torch.as_tensor(np.asarray(x), dtype=self.reference.dtype)
-
-  def _state(self) -> train_state.TrainState:
-    branches = {}
-    for name, entries in (
-      ("video", self.video_entries),
-      ("snippet", self.snippet_entries),
-    ):
-      weights = {
-        name: tensor.numpy().copy()
-        for name, tensor in getattr(self.reference, name).state_dict().items()
-      }
-      params = convert.params_from_torch(entries, weights)
-      params = jax.tree.map(self.to_jax, params)
-      optimizer = getattr(self.method, f"{name}_optimizer")
-      branches[name] = train_state.BranchState(params, optimizer.init(params))
-    memory = pseudo_labels.init_memory(
-      self.num_keys,
-      self.method.history_length,
-      self.method.num_segments,
-      self._precision,
-    )
-    return train_state.TrainState(
-      step=jnp.zeros((), jnp.int32), memory=memory, **branches
-    )
-
-  def jax_batch(self, batch: Batch) -> train_step.Batch:
-    """The batch as the training step takes it."""
-    lengths = jnp.full(len(batch.keys), batch.normal.shape[1], jnp.int32)
+  def run(params, normal, anomalous, lengths):
+    out = model.apply({"params": params}, normal, anomalous, lengths, lengths)
+    logits = jnp.stack([out.normal_logits, out.anomalous_logits], 1)
     return {
-      "normal": {"features": self.to_jax(batch.normal), "length": lengths},
-      "anomalous": {
-        "features": self.to_jax(batch.anomalous),
-        "length": lengths,
-        "key": jnp.asarray(batch.keys),
-      },
+      "scores_v": jax.nn.sigmoid(logits),
+      "a_att": out.anomalous_attention,
+      "a_n_att": out.cross_attention,
+      "fused": jnp.stack([out.normal_fused, out.anomalous_fused], 1),
+      "a_feats": out.anomalous_fused,
+      "a_n_feats": out.cross_fused,
+      "n_feats": out.normal_fused,
     }
 
-
-def _video_outputs(pair: Pair, params, normal, anomalous, lengths) -> dict:
-  """The package's outputs by the reference's names, [b, ..] each."""
-  out = pair.method.video_branch.apply(
-    {"params": params}, normal, anomalous, lengths, lengths
-  )
-  logits = jnp.stack([out.normal_logits, out.anomalous_logits], 1)
-  return {
-    "scores_v": jax.nn.sigmoid(logits)[:, :, None],
-    "a_att": out.anomalous_attention,
-    "a_n_att": out.cross_attention,
-    "fused": jnp.stack([out.normal_fused, out.anomalous_fused], 1),
-    "a_feats": out.anomalous_fused,
-    "a_n_feats": out.cross_fused,
-    "n_feats": out.normal_fused,
-  }
-
-
-def forward_video(pair: Pair, rows: int, lengths: Sequence[int]) -> Errors:
-  """Videos padded to `rows`, against each without its padding."""
-  batch = make_batch(
-    f"video {rows}", (len(lengths), rows, pair.options.feature_width), 1
-  )
   with pair.scope():
-    outputs = jax.jit(functools.partial(_video_outputs, pair))(
+    outputs = jax.jit(run)(
       pair.state.video.params,
       pair.to_jax(batch.normal),
       pair.to_jax(batch.anomalous),
       jnp.asarray(lengths),
     )
+  return {name: np.asarray(values) for name, values in outputs.items()}
+
+
+def forward_video(
+  pair: Pair, rows: int, lengths: Sequence[int], **types: Any
+) -> Errors:
+  """Videos padded to `rows`, against each without its padding."""
+  shape = (len(lengths), rows, pair.options.feature_width)
+  batch = make_batch(f"video {rows}", shape, 1)
+  model = pair.method.video_branch.clone(**types)
+  outputs = video_outputs(pair, model, batch, lengths)
   errors: Errors = {}
   for i, t in enumerate(lengths):
     with torch.no_grad():
@@ -249,8 +81,7 @@ def forward_video(pair: Pair, rows: int, lengths: Sequence[int]) -> Errors:
         pair.to_torch(batch.anomalous[i : i + 1, :t]),
       )
     for name, values in outputs.items():
-      own = np.asarray(values[i])
-      own = own[:t] if name.endswith("att") else own
+      own = values[i, :t] if name.endswith("att") else values[i]
       theirs = expected[name].numpy().reshape(own.shape)
       errors[f"{name} T={t} of {rows}"] = relative(own, theirs)
   return errors
@@ -271,11 +102,14 @@ def snippet_scores(
   return np.asarray(scores)
 
 
-def forward_snippet(pair: Pair, rows: int, lengths: Sequence[int]) -> Errors:
+def forward_snippet(
+  pair: Pair, rows: int, lengths: Sequence[int], **types: Any
+) -> Errors:
   """Videos padded to `rows`, against each without its padding."""
   shape = (len(lengths), rows, pair.options.feature_width)
   x = golden.features(f"snippet {rows}", shape, 0)
-  scores = snippet_scores(pair, pair.method.snippet_branch, x, lengths)
+  model = pair.method.snippet_branch.clone(**types)
+  scores = snippet_scores(pair, model, x, lengths)
   errors: Errors = {}
   for i, t in enumerate(lengths):
     with torch.no_grad():
@@ -335,9 +169,9 @@ def losses_and_gradients(pair: Pair, batch: Batch) -> tuple[Errors, Errors]:
       )
       return losses.snippet_classification(logits, labels, hard)
 
-    (_, parts), video = jax.jit(
-      jax.value_and_grad(video_loss, has_aux=True)
-    )(pair.state.video.params)
+    (_, parts), video = jax.jit(jax.value_and_grad(video_loss, has_aux=True))(
+      pair.state.video.params
+    )
     loss, snippet = jax.jit(jax.value_and_grad(snippet_loss))(
       pair.state.snippet.params
     )
@@ -400,21 +234,31 @@ def train(pair: Pair, steps: int, batch_size: int) -> Errors:
 def _state_errors(pair: Pair) -> Errors:
   """Parameters, both moments of Adam, and the memory."""
   errors = _memory_errors(pair)
+  found, expected = {}, {}
   for branch, entries in (
     ("video", pair.video_entries),
     ("snippet", pair.snippet_entries),
   ):
     own = getattr(pair.state, branch)
     adam = own.opt_state[1]
-    optimizer = getattr(pair.reference, f"{branch}_optimizer")
-    kept = dict(getattr(pair.reference, branch).named_parameters())
-    for kind, tree, theirs in (
-      ("parameter", own.params, lambda p: p.detach()),
-      ("first moment", adam.mu, lambda p: optimizer.state[p]["exp_avg"]),
-      ("second moment", adam.nu, lambda p: optimizer.state[p]["exp_avg_sq"]),
+    moments = getattr(pair.reference, f"{branch}_optimizer").state
+    for name, theirs in getattr(pair.reference, branch).named_parameters():
+      if torch_reference.UNUSED.match(name):
+        continue
+      expected[f"parameter {name}"] = theirs.detach()
+      expected[f"first moment {name}"] = moments[theirs]["exp_avg"]
+      expected[f"second moment {name}"] = moments[theirs]["exp_avg_sq"]
+    for kind, tree in (
+      ("parameter", own.params),
+      ("first moment", adam.mu),
+      ("second moment", adam.nu),
     ):
       for name, values in convert.params_to_torch(entries, tree).items():
-        errors[f"{kind} {name}"] = relative(values, theirs(kept[name]))
+        found[f"{kind} {name}"] = values
+  if set(found) != set(expected):
+    raise ValueError(f"{set(found) ^ set(expected)} on one side only")
+  for name, values in found.items():
+    errors[name] = relative(values, expected[name])
   return errors
 
 

