@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import os
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
@@ -22,6 +23,9 @@ from adplg_jax.train_state import TrainState
 def set_up_jax(config: Any) -> None:
   """Process-wide switches of a configuration; before any device is used."""
   jax.config.update("jax_enable_x64", config.precision == "float64")
+  if config.deterministic:
+    flags = os.environ.get("XLA_FLAGS", "")
+    os.environ["XLA_FLAGS"] = f"{flags} --xla_gpu_deterministic_ops=true"
   if config.matmul_precision != "default":
     jax.config.update("jax_default_matmul_precision", config.matmul_precision)
 

@@ -84,6 +84,7 @@ def run(config: Any, workdir: str, distributed: str = "none") -> int:
     DisagreementError,
     WorkdirError,
     train.NotFiniteError,
+    OSError,
     ValueError,
   ) as error:
     print(f"{type(error).__name__}: {error}", file=sys.stderr)

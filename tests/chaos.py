@@ -5,8 +5,8 @@
 One run is left alone. Another, of the same configuration, is killed (SIGKILL)
 in its preparation, in steps, saves and evaluations, and started again each
 time. At the end both must have the same parameters, optimiser states, memory
-and metrics, to the bit, and no restart may have redone more steps than since the
-last save.
+and metrics, to the bit, and no restart may have redone more steps than since
+the last save.
 """
 
 import argparse

@@ -2,9 +2,11 @@
 
 import os
 import re
+import shutil
 import socket
 import subprocess
 import sys
+import time
 
 import jax
 import numpy as np
@@ -134,6 +136,35 @@ def start_job(workdir, data_dir, processes=2, flags=()):
 
 @pytest.mark.slow
 def test_two_processes_equal_one(one_device, data_dir, tmp_path):
+  for process in start_job(tmp_path, data_dir):
+    finish(process)
+  assert_same_numbers(one_device, tmp_path)
+
+
+@pytest.mark.slow
+def test_a_lost_process_is_noticed_and_the_job_goes_on(
+  one_device, data_dir, tmp_path
+):
+  """The survivor leaves within two minutes, with its own code."""
+  first, second = start_job(
+    tmp_path, data_dir, flags=["--config.total_steps=99999"]
+  )
+  metrics = tmp_path / "metrics.jsonl"
+  deadline = time.monotonic() + 120
+  while not (metrics.exists() and metrics.read_text().count("\n") > 12):
+    assert time.monotonic() < deadline
+    time.sleep(0.05)
+  second.kill()
+  second.communicate()
+  killed = time.monotonic()
+  error = first.communicate(timeout=120)[1]
+  assert time.monotonic() - killed < 120
+  assert first.returncode == 43, error[-2000:]
+  assert "Another process of the job is gone" in error
+  # The run had no end in sight: drop what lies beyond the reference's.
+  for step in (tmp_path / "checkpoints").iterdir():
+    if step.name.isdigit() and int(step.name) > 10:
+      shutil.rmtree(step)
   for process in start_job(tmp_path, data_dir):
     finish(process)
   assert_same_numbers(one_device, tmp_path)

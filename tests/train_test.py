@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import shutil
 import signal
 import subprocess
@@ -235,8 +236,13 @@ def test_preempted_anywhere_ends_the_same(whole, data_dir, tmp_path, when):
   assert_same_run(whole, tmp_path, config)
 
 
-def start(data_dir, workdir, **changes):
-  """The program in a process of its own."""
+def start(data_dir, workdir, *, file_limit=None, **changes):
+  """The program in a process of its own; files may grow to `file_limit`."""
+
+  def limit():
+    if file_limit is not None:
+      resource.setrlimit(resource.RLIMIT_FSIZE, (file_limit, file_limit))
+
   flags = [
     f"--config.{name}={value}"
     for name, value in {"total_steps": 100_000, **changes}.items()
@@ -256,6 +262,7 @@ def start(data_dir, workdir, **changes):
     ],
     stderr=subprocess.PIPE,
     text=True,
+    preexec_fn=limit,
   )
 
 
@@ -299,3 +306,34 @@ def test_an_unknown_field_fails_with_the_nearest_name(data_dir, tmp_path):
   assert "learning_rate" in error
   assert "Did you mean" in error
   assert not os.listdir(tmp_path)
+
+
+def test_a_second_sigterm_ends_at_once_and_spoils_nothing(data_dir, tmp_path):
+  process = start(data_dir, tmp_path)
+  file = tmp_path / "metrics.jsonl"
+  wait_for(lambda: file.exists() and file.read_text().count("\n") > 60)
+  for _ in range(2):
+    process.send_signal(signal.SIGTERM)
+    time.sleep(0.01)
+  process.communicate(timeout=60)
+  assert process.returncode == 42
+  checkpoints = Checkpointer(tmp_path / "checkpoints", read_only=True)
+  step = checkpoints.steps()[-1]
+  assert checkpoints.meta(step)["data"] == {"next_index": step}
+  again = start(data_dir, tmp_path, total_steps=step + 1)
+  assert again.communicate(timeout=120) and again.returncode == 0
+
+
+def test_no_space_left_is_said_and_nothing_saved_is_lost(data_dir, tmp_path):
+  """Files that may not grow stand for a full disk."""
+  process = start(data_dir, tmp_path, total_steps=50)
+  assert process.communicate(timeout=120) and process.returncode == 0
+  process = start(data_dir, tmp_path, total_steps=100, file_limit=20_000)
+  error = process.communicate(timeout=120)[1]
+  assert process.returncode == 1, error
+  assert "WorkdirError" in error or "CheckpointError" in error
+  assert "run the same command" in error
+  process = start(data_dir, tmp_path, total_steps=100)
+  assert process.communicate(timeout=120) and process.returncode == 0
+  steps = [line["step"] for line in lines(tmp_path) if "evaluation" not in line]
+  assert steps == list(range(1, 101))
