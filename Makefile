@@ -19,7 +19,7 @@ test-all: $(VENV)/.test
 lint: $(VENV)/.test
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
-	$(VENV)/bin/pyright
+	$(VENV)/bin/pyright --pythonpath $(RUN)
 
 wheel: $(VENV)/.test
 	$(RUN) -m build --wheel
