@@ -1,155 +1,303 @@
-"""The authors' state dicts and our parameters, one to the other.
+"""Brings the authors' trained weights over, and takes ours back.
 
-Names and shapes of docs/method.md, section 7. Pure functions on NumPy arrays.
+  python -m adplg_jax.convert from-torch --video V.pkl --snippet S.pkl --to DIR
+      [--config configs/ucf_crime.py]
+  python -m adplg_jax.convert to-torch --checkpoint DIR --video V.pkl
+      --snippet S.pkl [--step best|last|STEP]
+
+A run's folder that `from-torch` makes is taken by evaluate, by main
+(fine-tuning) and by to-torch. Needs the extra `torch`. Only weights are ever
+unpickled. Source: docs/method.md, section 7.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+import argparse
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 
-Arrays = Mapping[str, np.ndarray]
+from adplg_jax import method as method_lib
+from adplg_jax import torch_names, train_state
+from adplg_jax.checkpoint import Checkpointer, CheckpointError
+from adplg_jax.config_checks import check_config
+from adplg_jax.data import store
+from adplg_jax.evaluate import find_step, load_config_file
+from adplg_jax.files import write_atomically
+from adplg_jax.torch_names import Entry
+from adplg_jax.workdir import Workdir, WorkdirError, load_config
+
+Shapes = Mapping[str, tuple[int, ...]]
 
 
-class Entry(NamedTuple):
-  """A parameter under both names.
-
-  Attributes:
-    ours: Path in our tree, its parts joined by "/".
-    theirs: Name in the authors' state dict.
-    layout: "as is", "linear" ([out, in] there, [in, out] here), "point"
-      ([out, in, 1] there) or "convolution" ([out, in, 3] there, [3, in, out]
-      here).
-  """
-
-  ours: str
-  theirs: str
-  layout: str = "as is"
-
-  def from_torch(self, x: np.ndarray) -> np.ndarray:
-    """Their array in our layout."""
-    match self.layout:
-      case "linear":
-        return x.T
-      case "point":
-        return x[:, :, 0].T
-      case "convolution":
-        return x.transpose(2, 1, 0)
-    return x
-
-  def to_torch(self, x: np.ndarray) -> np.ndarray:
-    """Our array in their layout."""
-    match self.layout:
-      case "linear":
-        return x.T
-      case "point":
-        return x.T[:, :, None]
-      case "convolution":
-        return x.transpose(2, 1, 0)
-    return x
+class ConvertError(ValueError):
+  """State dicts that do not fit; lists every entry that is off."""
 
 
-def _linear(
-  ours: str, theirs: str, *, layout: str = "linear", bias: bool = True
-) -> Iterator[Entry]:
-  yield Entry(f"{ours}/kernel", f"{theirs}.weight", layout)
-  if bias:
-    yield Entry(f"{ours}/bias", f"{theirs}.bias")
-
-
-def _norm(ours: str, theirs: str) -> Iterator[Entry]:
-  yield Entry(f"{ours}/scale", f"{theirs}.weight")
-  yield Entry(f"{ours}/bias", f"{theirs}.bias")
-
-
-def _classifier(theirs: str) -> Iterator[Entry]:
-  yield from _linear("classifier/hidden", f"{theirs}.0")
-  yield from _linear("classifier/score", f"{theirs}.3")
-
-
-def video_entries(*, projected: bool = False) -> list[Entry]:
-  """Parameters of the video branch.
-
-  Args:
-    projected: Whether the features pass a Linear first.
-
-  Returns:
-    All entries.
-  """
-  entries = list(_linear("input", "modal_fusion.0")) if projected else []
-  for ours, theirs in (("query", "q"), ("key", "k"), ("value", "v")):
-    entries += _linear(ours, f"Snippts_Fuse.{theirs}", layout="point")
-  return entries + list(_classifier("classifier_v"))
-
-
-def snippet_entries(
-  *,
-  windows: Sequence[int] = (2, 4, 6, 8),
-  num_blocks: int = 2,
-  projected: bool = False,
-) -> list[Entry]:
-  """Parameters of the snippet branch that training uses.
-
-  Args:
-    windows: Windows of the local blocks, in the program's order.
-    num_blocks: Number of global blocks.
-    projected: Whether the features pass a Linear first.
-
-  Returns:
-    All entries.
-  """
-  entries = list(_linear("input", "modal_fusion.0")) if projected else []
-  entries += _linear("embedding", "embedding.conv_1.0", layout="convolution")
-  for number, window in enumerate(windows, 1):
-    ours, theirs = f"local_{window}", f"LSA{number}"
-    entries.append(Entry(f"{ours}/position", f"{theirs}.pos_emb.weight"))
-    inner = f"{theirs}.layers.0.0"
-    entries += _norm(f"{ours}/norm", f"{inner}.norm")
-    entries += _linear(f"{ours}/qkv", f"{inner}.to_qkv", bias=False)
-    entries += _linear(f"{ours}/out", f"{inner}.to_out", bias=False)
-    entries += _norm(f"{ours}/output_norm", f"{theirs}.to_logits.0")
-    entries += _linear(f"{ours}/reduce", f"{theirs}.to_logits.1", bias=False)
-  for number in range(num_blocks):
-    ours, theirs = f"block_{number}", f"selfatt.layers.{number}"
-    entries += _norm(f"{ours}/attention_norm", f"{theirs}.0.norm")
-    entries += _linear(f"{ours}/qkv", f"{theirs}.0.fn.to_qkv", bias=False)
-    entries += _linear(f"{ours}/out", f"{theirs}.0.fn.to_out.0")
-    entries += _norm(f"{ours}/feed_forward_norm", f"{theirs}.1.norm")
-    hidden = f"{theirs}.1.fn.net"
-    entries += _linear(f"{ours}/feed_forward_hidden", f"{hidden}.0")
-    entries += _linear(f"{ours}/feed_forward_out", f"{hidden}.3")
-  return entries + list(_classifier("classifier_s"))
-
-
-def params_from_torch(
-  entries: Sequence[Entry], state_dict: Arrays
-) -> dict[str, Any]:
-  """Our parameter tree from their state dict; what else it holds is ignored.
+def _torch() -> Any:
+  """PyTorch, which only this module needs.
 
   Raises:
-    ValueError: Naming every entry that is missing.
+    ConvertError: It is not installed.
   """
-  missing = [e.theirs for e in entries if e.theirs not in state_dict]
-  if missing:
-    raise ValueError(f"The state dict lacks {', '.join(missing)}.")
-  tree: dict[str, Any] = {}
-  for entry in entries:
-    *parents, name = entry.ours.split("/")
-    branch = tree
-    for parent in parents:
-      branch = branch.setdefault(parent, {})
-    branch[name] = entry.from_torch(np.asarray(state_dict[entry.theirs]))
-  return tree
+  try:
+    import torch
+  except ImportError as error:
+    raise ConvertError(
+      "PyTorch is needed to read and write .pkl files: pip install "
+      "adplg_jax[torch]."
+    ) from error
+  return torch
 
 
-def params_to_torch(
-  entries: Sequence[Entry], params: Mapping[str, Any]
-) -> dict[str, np.ndarray]:
-  """Their state dict, less what training never uses, from our tree."""
-  state_dict = {}
-  for entry in entries:
-    leaf: Any = params
-    for part in entry.ours.split("/"):
-      leaf = leaf[part]
-    state_dict[entry.theirs] = entry.to_torch(np.asarray(leaf))
-  return state_dict
+def read_state_dict(path: str | Path) -> dict[str, np.ndarray]:
+  """Weights of a file; anything else in it is refused and runs nothing.
+
+  Raises:
+    ConvertError: No such file, or not a state dict of arrays alone.
+  """
+  torch = _torch()
+  try:
+    loaded = torch.load(path, map_location="cpu", weights_only=True)
+  except FileNotFoundError as error:
+    raise ConvertError(f"{path} is not there.") from error
+  except Exception as error:
+    raise ConvertError(
+      f"{path} is refused: it holds more than weights, or is damaged "
+      f"({str(error).splitlines()[0][:200]}). Only a file that torch.save("
+      "model.state_dict()) wrote is read."
+    ) from error
+  if not isinstance(loaded, Mapping) or not all(
+    isinstance(value, torch.Tensor) for value in loaded.values()
+  ):
+    raise ConvertError(f"{path} holds no state dict, but {type(loaded)}.")
+  return {name: value.numpy() for name, value in loaded.items()}
+
+
+def check_entries(path: str | Path, found: Shapes, expected: Shapes) -> None:
+  """Holds the names and shapes of a file to those expected.
+
+  Raises:
+    ConvertError: With all entries that are missing, surplus or of another
+      shape.
+  """
+  lines = [f"  missing: {name}" for name in expected if name not in found]
+  lines += [f"  surplus: {name}" for name in found if name not in expected]
+  lines += [
+    f"  shape of {name}: {shape} there, {expected[name]} expected"
+    for name, shape in found.items()
+    if name in expected and shape != expected[name]
+  ]
+  if lines:
+    raise ConvertError(
+      f"{path} does not fit the configuration (--config):\n" + "\n".join(lines)
+    )
+
+
+def _branches(config: Any, feature_width: int) -> dict[str, list[Entry]]:
+  """Entries of both branches."""
+  video, snippet = config.video, config.snippet
+  return {
+    "video": torch_names.video_entries(projected=feature_width != video.width),
+    "snippet": torch_names.snippet_entries(
+      windows=snippet.windows,
+      num_blocks=snippet.num_blocks,
+      projected=feature_width != snippet.width,
+    ),
+  }
+
+
+def _shapes(entries: Sequence[Entry], params: Any) -> Shapes:
+  """Shapes in torch's layout of a branch's parameters."""
+  empty = jax.tree.map(lambda x: np.empty(x.shape, bool), params)
+  state_dict = torch_names.params_to_torch(entries, empty)
+  return {name: value.shape for name, value in state_dict.items()}
+
+
+def from_torch(
+  video: str | Path, snippet: str | Path, to: str | Path, config: Any
+) -> None:
+  """Makes a run's folder, at step 0, of two state dicts.
+
+  Args:
+    video: The video branch's file.
+    snippet: The snippet branch's file.
+    to: The folder to make.
+    config: Configuration they belong to.
+
+  Raises:
+    ConvertError: A file does not fit.
+    WorkdirError: The folder cannot be used.
+  """
+  check_config(config)
+  files = {"video": video, "snippet": snippet}
+  loaded = {name: read_state_dict(path) for name, path in files.items()}
+  feature_width = _feature_width(loaded["snippet"], snippet)
+  method = method_lib.from_config(
+    config, feature_width=feature_width, num_keys=_num_keys(config)
+  )
+  state = jax.jit(lambda: train_state.init_state(method, config.seed))()
+  params = {}
+  for name, entries in _branches(config, feature_width).items():
+    branch = getattr(state, name).params
+    expected = dict(_shapes(entries, branch))
+    if name == "snippet":
+      expected |= torch_names.unused_shapes(
+        config.snippet.width, config.snippet.windows, config.snippet
+      )
+    found = {key: value.shape for key, value in loaded[name].items()}
+    check_entries(files[name], found, expected)
+    converted = torch_names.params_from_torch(entries, loaded[name])
+    params[name] = jax.tree.map(
+      lambda x, like: jnp.asarray(x, like.dtype), converted, branch
+    )
+  state = state.replace(
+    video=state.video.replace(params=params["video"]),
+    snippet=state.snippet.replace(params=params["snippet"]),
+  )
+  workdir = Workdir(to, config)
+  try:
+    checkpoints = Checkpointer(Path(to) / "checkpoints")
+    checkpoints.save(
+      0, state, {"config": config.to_dict(), "data": {"next_index": 0}}
+    )
+    checkpoints.close()
+  finally:
+    workdir.close()
+
+
+def _feature_width(state_dict: Mapping[str, np.ndarray], path: Any) -> int:
+  """D, from the first map a feature passes."""
+  for name in ("modal_fusion.0.weight", "embedding.conv_1.0.weight"):
+    if name in state_dict:
+      return state_dict[name].shape[1]
+  raise ConvertError(f"{path} lacks embedding.conv_1.0.weight.")
+
+
+def _num_keys(config: Any) -> int:
+  """K of the data set where it is prepared; 1 where it is not."""
+  name = (config.data_dir, config.data.builder, config.data.variant)
+  if not store.is_prepared(*name, config.num_segments):
+    print(
+      f"{config.data.builder}/{config.data.variant} is not prepared here: the "
+      "weights can be scored with; prepare it first to train on from them."
+    )
+    return 1
+  metadata = store.open_dataset(*name, config.num_segments).metadata
+  if config.switches.history_key == "video":
+    return metadata.num_video_keys
+  return metadata.num_crop_keys
+
+
+def to_torch(
+  checkpoint: str | Path,
+  video: str | Path,
+  snippet: str | Path,
+  which: str = "best",
+) -> int:
+  """Writes state dicts that the authors' modules load strictly.
+
+  Args:
+    checkpoint: A run's folder.
+    video: File to write for the video branch.
+    snippet: File to write for the snippet branch.
+    which: "best", "last" or a step.
+
+  Returns:
+    The step.
+
+  Raises:
+    CheckpointError: No such checkpoint, or a damaged one.
+    WorkdirError: The folder is not a run's.
+  """
+  torch = _torch()
+  config = load_config(checkpoint)
+  checkpoints = Checkpointer(Path(checkpoint) / "checkpoints", read_only=True)
+  step = find_step(checkpoints, which)
+  place = jax.sharding.SingleDeviceSharding(jax.devices()[0])
+  shapes = checkpoints.saved_shapes(step, place)
+  state = checkpoints.restore(step, shapes).state
+  params = {name: state[name]["params"] for name in ("video", "snippet")}
+  first = "input" if "input" in params["snippet"] else "embedding"
+  feature_width = params["snippet"][first]["kernel"].shape[-2]
+  branches = _branches(config, feature_width)
+  state_dicts = {
+    name: torch_names.params_to_torch(entries, params[name])
+    for name, entries in branches.items()
+  }
+  unused = torch_names.unused_weights(
+    config.snippet.width, config.snippet.windows, config.snippet
+  )
+  state_dicts["snippet"] |= unused
+  state_dicts["snippet"] |= torch_names.aliases(state_dicts["snippet"])
+  print(
+    f"{len(unused)} entries that training never uses were started as the "
+    "program starts them."
+  )
+  for name, path in (("video", video), ("snippet", snippet)):
+    _write(torch, path, state_dicts[name])
+  return step
+
+
+def _write(torch: Any, path: str | Path, state_dict: Mapping[str, Any]) -> None:
+  """torch.save, whole or not at all."""
+  import io
+
+  buffer = io.BytesIO()
+  tensors = {
+    name: torch.from_numpy(np.array(value, order="C"))
+    for name, value in state_dict.items()
+  }
+  torch.save(tensors, buffer)
+  write_atomically(path, buffer.getvalue())
+
+
+def _parser() -> argparse.ArgumentParser:
+  parser = argparse.ArgumentParser(prog="python -m adplg_jax.convert")
+  commands = parser.add_subparsers(dest="command", required=True)
+  there = commands.add_parser(
+    "from-torch", help="state dicts to a run's folder"
+  )
+  there.add_argument("--to", required=True, help="folder to make")
+  there.add_argument("--config", help="configuration file [UCF-Crime, I3D]")
+  there.add_argument("--data_dir", default="", help="where data sets lie")
+  back = commands.add_parser("to-torch", help="a run's folder to state dicts")
+  back.add_argument("--checkpoint", required=True, help="the run's folder")
+  back.add_argument("--step", default="best", help="best, last or a step")
+  for command in (there, back):
+    command.add_argument("--video", required=True, help=".pkl, video branch")
+    command.add_argument(
+      "--snippet", required=True, help=".pkl, snippet branch"
+    )
+  return parser
+
+
+def main(argv: list[str] | None = None) -> int:
+  """The command line."""
+  arguments = _parser().parse_args(argv)
+  try:
+    if arguments.command == "to-torch":
+      step = to_torch(
+        arguments.checkpoint,
+        arguments.video,
+        arguments.snippet,
+        arguments.step,
+      )
+      print(f"step {step}: {arguments.video}, {arguments.snippet}")
+      return 0
+    default = Path(__file__).parent / "configs" / "ucf_crime.py"
+    config = load_config_file(arguments.config or str(default))
+    config.data_dir = arguments.data_dir or config.data_dir
+    from_torch(arguments.video, arguments.snippet, arguments.to, config)
+    print(f"{arguments.to}: step 0")
+  except (CheckpointError, WorkdirError, ValueError) as error:
+    print(error, file=sys.stderr)
+    return 1
+  return 0
+
+
+if __name__ == "__main__":
+  sys.exit(main())

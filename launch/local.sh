@@ -8,9 +8,10 @@
 # the coordinator's port [a free one], GRACE_SECONDS the time that the others get
 # to end in once one has failed [120].
 #
-# Ctrl-C and SIGTERM reach every process once: all save and end. Exit code: that
-# of the first process to fail, else 43 if a process missed another, else 42 if
-# the job was asked to leave and saved, else 0.
+# Ctrl-C and SIGTERM reach every process once: all save and end. When a process
+# fails the others are asked to. Exit code: that of the first process to fail,
+# else 43 if a process missed another, else 42 if the job was asked to leave and
+# saved, else 0.
 set -euo pipefail
 # Each process in a group of its own: the terminal's Ctrl-C comes here alone and
 # is handed on, otherwise it would count twice.
@@ -84,16 +85,17 @@ while ((${#left[@]} > 0)); do
   if [[ -z "${finished:-}" ]]; then continue; fi
   index=${left[$finished]}
   unset "left[$finished]"
-  if ((code != 0)); then
-    echo "process $index ended with exit code $code" >&2
-    if ((result == 0 || result == 42 || (result == 43 && code != 42))); then
-      result=$code
-    fi
-    if ((${#left[@]} > 0)); then
-      ask_all
-      end_all_later "${!left[@]}"
-    fi
+  if ((code == 0)); then continue; fi
+  echo "process $index ended with exit code $code" >&2
+  # 143: our SIGTERM came before it listened, when it had nothing to save.
+  if $asked && ((code == 143)); then code=42; fi
+  if ((result == 0 || result == 42 || (result == 43 && code != 42))); then
+    result=$code
   fi
+  if ((${#left[@]} == 0)); then continue; fi
+  # After a 42 the others are saving too.
+  if ((code != 42)); then ask_all; fi
+  end_all_later "${!left[@]}"
 done
 if [[ -n "$watchdog" ]]; then kill -- "-$watchdog" 2>/dev/null || true; fi
 exit "$result"

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 import torch
 
-from adplg_jax import convert, losses, train_step
+from adplg_jax import losses, torch_names, train_step
 from tests.parity import golden, torch_reference
 from tests.parity.pair import Batch, Pair, make_batch
 
@@ -190,9 +190,9 @@ def losses_and_gradients(pair: Pair, batch: Batch) -> tuple[Errors, Errors]:
 
 
 def _gradient_errors(
-  entries: list[convert.Entry], gradient: Any, module: torch.nn.Module
+  entries: list[torch_names.Entry], gradient: Any, module: torch.nn.Module
 ) -> Errors:
-  own = convert.params_to_torch(entries, gradient)
+  own = torch_names.params_to_torch(entries, gradient)
   theirs = {
     name: parameter.grad.numpy()
     for name, parameter in module.named_parameters()
@@ -253,7 +253,7 @@ def _state_errors(pair: Pair) -> Errors:
       ("first moment", adam.mu),
       ("second moment", adam.nu),
     ):
-      for name, values in convert.params_to_torch(entries, tree).items():
+      for name, values in torch_names.params_to_torch(entries, tree).items():
         found[f"{kind} {name}"] = values
   if set(found) != set(expected):
     raise ValueError(f"{set(found) ^ set(expected)} on one side only")

@@ -8,8 +8,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from adplg_jax import convert, pseudo_labels, train_step
 from adplg_jax import method as method_lib
+from adplg_jax import pseudo_labels, torch_names, train_step
 from adplg_jax.configs import base
 from adplg_jax.method import Method
 from adplg_jax.models.attention import valid_rows
@@ -52,7 +52,7 @@ class JaxImplementation:
       config, feature_width=golden.WIDTH, num_keys=num_keys
     )
 
-  def _params(self, entries: list[convert.Entry], init: Any) -> Any:
+  def _params(self, entries: list[torch_names.Entry], init: Any) -> Any:
     """Our parameters, filled by the recipe under the program's names."""
     shapes = jax.eval_shape(init, jax.random.key(0))["params"]
     theirs = {
@@ -63,18 +63,18 @@ class JaxImplementation:
       )
       for entry in entries
     }
-    params = convert.params_from_torch(entries, theirs)
+    params = torch_names.params_from_torch(entries, theirs)
     return jax.tree.map(lambda x: jnp.asarray(x, self._type), params)
 
   def _video_params(self, method: Method) -> Any:
     x, n = jnp.zeros((1, 2, golden.WIDTH)), jnp.array([2])
     return self._params(
-      convert.video_entries(),
+      torch_names.video_entries(),
       lambda key: method.video_branch.init(key, x, x, n, n),
     )
 
-  def _snippet_entries(self, config) -> list[convert.Entry]:
-    return convert.snippet_entries(
+  def _snippet_entries(self, config) -> list[torch_names.Entry]:
+    return torch_names.snippet_entries(
       windows=config.snippet.windows, num_blocks=config.snippet.num_blocks
     )
 
@@ -199,10 +199,10 @@ class JaxImplementation:
 
     def weights() -> dict[str, dict[str, np.ndarray]]:
       return {
-        "v": convert.params_to_torch(
-          convert.video_entries(), state.video.params
+        "v": torch_names.params_to_torch(
+          torch_names.video_entries(), state.video.params
         ),
-        "s": convert.params_to_torch(
+        "s": torch_names.params_to_torch(
           self._snippet_entries(config), state.snippet.params
         ),
       }

@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from ml_collections import ConfigDict
 
-from adplg_jax import convert, pseudo_labels, train_state, train_step
 from adplg_jax import method as method_lib
+from adplg_jax import pseudo_labels, torch_names, train_state, train_step
 from adplg_jax.configs import base
 from tests.parity import golden
 from tests.parity.torch_reference import Options, Reference
@@ -129,8 +129,8 @@ class Pair:
       num_keys=num_keys,
     )
     projected = options.feature_width != options.width
-    self.video_entries = convert.video_entries(projected=projected)
-    self.snippet_entries = convert.snippet_entries(
+    self.video_entries = torch_names.video_entries(projected=projected)
+    self.snippet_entries = torch_names.snippet_entries(
       windows=options.windows,
       num_blocks=options.num_blocks,
       projected=projected,
@@ -165,7 +165,7 @@ class Pair:
         name: tensor.numpy().copy()
         for name, tensor in getattr(self.reference, name).state_dict().items()
       }
-      params = convert.params_from_torch(entries, weights)
+      params = torch_names.params_from_torch(entries, weights)
       params = jax.tree.map(self.to_jax, params)
       optimizer = getattr(self.method, f"{name}_optimizer")
       branches[name] = train_state.BranchState(params, optimizer.init(params))
