@@ -65,6 +65,7 @@ end_all_later() {
     kill -KILL "$@" 2>/dev/null
   ) &
   watchdog=$!
+  disown "$watchdog"
 }
 
 trap ask_all TERM INT

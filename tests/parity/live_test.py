@@ -24,6 +24,9 @@ TOLERANCE = {
   "float64": (1e-12, 1e-8, 1e-8),
   "float32": (1e-5, 1e-4, 1e-3),
 }
+# Adam carries the rounding of a gradient next to 0 into its parameter up to
+# learning rate / 1e-8 times larger; of 53 million some lie there.
+FULL_WIDTH_STATE = {"float64": 1e-7, "float32": 1e-2}
 
 
 def check(errors, tolerance):
@@ -67,6 +70,11 @@ def test_every_loss_and_every_gradient_agrees(pair, precision):
   assert set(gradients) == {entry.theirs for entry in entries}
 
 
+@pytest.mark.parametrize(
+  "precision",
+  ["float64", pytest.param("float32", marks=pytest.mark.slow)],
+  indirect=True,
+)
 def test_fifty_steps_end_in_the_same_state(precision):
   pair = Pair(SMALL, precision, segments=16)
   check(compare.train(pair, 50, 4), TOLERANCE[precision][2])
@@ -247,11 +255,11 @@ def test_the_reference_has_the_programs_entries(branch, numbers):
 @pytest.mark.parametrize("precision", ["float64", "float32"])
 def test_full_width(precision):
   pair = Pair(FULL, precision, segments=64)
-  forward, gradient, state = TOLERANCE[precision]
+  forward, gradient, _ = TOLERANCE[precision]
   check(compare.forward_video(pair, 64, (1, 37, 64)), forward)
   check(compare.forward_snippet(pair, 333, (37, 64, 333)), forward)
   batch = make_batch("gradients", (4, 64, FULL.feature_width), 3)
   found, gradients = compare.losses_and_gradients(pair, batch)
   check(found, forward)
   check(gradients, gradient)
-  check(compare.train(pair, 3, 4), state)
+  check(compare.train(pair, 3, 4), FULL_WIDTH_STATE[precision])
