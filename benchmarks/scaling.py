@@ -1,6 +1,6 @@
 """Bytes of the state and of a step's traffic, from the real shapes.
 
-  python -m benchmarks.scaling
+python -m benchmarks.scaling
 """
 
 import jax

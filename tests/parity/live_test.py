@@ -14,7 +14,7 @@ torch = pytest.importorskip(
 
 from scipy import stats  # noqa: E402
 
-from adplg_jax import losses, pseudo_labels  # noqa: E402
+from adplg_jax import losses, pseudo_labels, torch_names  # noqa: E402
 from tests.parity import compare, torch_reference  # noqa: E402
 from tests.parity.pair import FULL, SMALL, Pair, make_batch  # noqa: E402
 
@@ -195,21 +195,19 @@ def initial_values(runs):
   """{name: values of all runs}, ours and the reference's, both branches."""
   pair = Pair(SMALL, "float32", segments=16)
   x, lengths = jnp.zeros((1, 4, SMALL.feature_width)), jnp.array([4])
-  # A generator that compiles faster than the one of training.
-  keys = jax.random.split(jax.random.key(1, impl="rbg"), runs)
-  method = pair.method
-  video = jax.vmap(
-    lambda key: method.video_branch.init(key, x, x, lengths, lengths)
-  )
-  snippet = jax.vmap(lambda key: method.snippet_branch.init(key, x, lengths))
-  own = {
-    entry.theirs: values
-    for entries, tree in (
-      (pair.video_entries, jax.jit(video)(keys)["params"]),
-      (pair.snippet_entries, jax.jit(snippet)(keys)["params"]),
-    )
-    for entry, values in _leaves(entries, tree)
-  }
+  keys = jax.random.split(jax.random.key(1), runs)
+  video, snippet = pair.method.video_branch, pair.method.snippet_branch
+  own = {}
+  for entries, init in (
+    (pair.video_entries, lambda k: video.init(k, x, x, lengths, lengths)),
+    (pair.snippet_entries, lambda k: snippet.init(k, x, lengths)),
+  ):
+    init = jax.jit(init)
+    trees = [
+      torch_names.params_to_torch(entries, init(key)["params"]) for key in keys
+    ]
+    for name in trees[0]:
+      own[name] = np.concatenate([tree[name].ravel() for tree in trees])
   theirs = {name: [] for name in own}
   for _ in range(runs):
     for branch in (torch_reference.VideoBranch, torch_reference.SnippetBranch):
@@ -217,12 +215,6 @@ def initial_values(runs):
         if name in theirs:
           theirs[name].append(values.detach().numpy().ravel())
   return own, {name: np.concatenate(v) for name, v in theirs.items()}
-
-
-def _leaves(entries, tree):
-  for entry in entries:
-    leaf = functools.reduce(lambda t, k: t[k], entry.ours.split("/"), tree)
-    yield entry, np.asarray(leaf).ravel()
 
 
 def test_initial_distributions_agree_parameter_by_parameter():
