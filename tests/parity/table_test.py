@@ -4,7 +4,7 @@ import pytest
 
 pytest.importorskip("torch", reason="PyTorch is not installed: no parity table")
 
-from tests.parity import table  # noqa: E402
+from tests.parity import table
 
 
 def test_only_what_stands_between_the_marks_is_replaced():

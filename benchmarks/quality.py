@@ -1,0 +1,180 @@
+"""Does the port learn as well as the PyTorch reference?
+
+  python -m benchmarks.quality [--seeds 8] [--config configs/folder.py:NAME]
+                               [--data_dir DIR] [--steps N]
+
+Trains both on the same data set, batches and settings, dropout on, with several
+seeds each, and prints mean and spread of frame AUC and AP at the end, and the
+difference of the means with its 90 % interval (Welch). "Shown" means: the
+interval lies within +-0.02.
+"""
+
+import argparse
+import statistics
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import numpy as np
+import torch
+from scipy import stats
+from tqdm import tqdm
+
+from adplg_jax import demo, evaluate, metrics, sharding
+from adplg_jax.configs import synthetic
+from adplg_jax.evaluate import load_config_file
+from adplg_jax.experiment import Experiment, open_experiment
+from tests.parity import torch_reference
+
+MARGIN = 0.02
+METRICS = ("frame_auc", "frame_ap")
+_SIZES = (
+  "batch_size",
+  "num_segments",
+  "total_steps",
+  "warm_up_steps",
+  "video",
+  "snippet",
+)
+
+
+def narrow(config: Any) -> Any:
+  """Any data set with the demo's widths, so that two cores are enough."""
+  small = synthetic.get_config()
+  for name in _SIZES:
+    config[name] = small[name]
+  config.snippet.max_snippets = 1024
+  return config
+
+
+def options(config: Any, feature_width: int) -> torch_reference.Options:
+  """The reference's settings for a configuration."""
+  video, snippet = config.video, config.snippet
+  return torch_reference.Options(
+    feature_width=feature_width,
+    width=snippet.width,
+    attention_width=video.attention_width,
+    classifier_width=snippet.classifier_width,
+    windows=tuple(snippet.windows),
+    local_heads=snippet.local_heads,
+    local_head_width=snippet.local_head_width,
+    num_blocks=snippet.num_blocks,
+    global_heads=snippet.global_heads,
+    global_head_width=snippet.global_head_width,
+    feed_forward_width=snippet.feed_forward_width,
+    max_snippets=snippet.max_snippets,
+    dropout=snippet.dropout,
+    block_dropout=snippet.block_dropout,
+    warm_up=config.warm_up_steps,
+    video_learning_rate=video.learning_rate,
+    snippet_learning_rate=snippet.learning_rate,
+    weight_decay=video.weight_decay,
+    decay_factor=snippet.decay_factor,
+    decay_every=snippet.decay_every,
+    history_length=config.pseudo_labels.history_length,
+    mean_threshold=config.pseudo_labels.mean_threshold,
+    variance_threshold=config.pseudo_labels.variance_threshold,
+  )
+
+
+def train_jax(experiment: Experiment) -> dict[str, Any]:
+  """Metrics of the port at the end of training."""
+  state = experiment.init_state()
+  step = experiment.jit_train_step()
+  batches = experiment.training_iterator(0)
+  with jax.set_mesh(experiment.mesh):
+    for _ in range(experiment.config.total_steps):
+      batch = sharding.put_batch(next(batches), experiment.mesh)
+      state, _ = step(state=state, batch=batch)
+    videos = evaluate.score_split(
+      experiment,
+      evaluate.make_scorer(experiment.method),
+      state.snippet.params,
+      experiment.test,
+    )
+  return metrics.evaluate_videos(videos)
+
+
+def train_torch(experiment: Experiment) -> dict[str, Any]:
+  """Metrics of the reference, on the same batches."""
+  config = experiment.config
+  torch.manual_seed(config.seed)
+  reference = torch_reference.Reference(
+    options(config, experiment.method.feature_width)
+  )
+  batches = experiment.training_iterator(0)
+  for _ in range(config.total_steps):
+    batch = next(batches)
+    reference.step(
+      batch["normal"]["features"],
+      batch["anomalous"]["features"],
+      batch["anomalous"]["key"].tolist(),
+    )
+  reference.snippet.eval()
+
+  def score(features: np.ndarray) -> np.ndarray:
+    with torch.no_grad():
+      x = torch.tensor(features, dtype=torch.float32)[None]
+      return reference.snippet(x)[0].numpy()
+
+  return demo.score_crops(experiment.test, score)
+
+
+def compare(name: str, ours: Sequence[float], theirs: Sequence[float]) -> str:
+  """Lines for one metric."""
+  lines = []
+  for who, values in (("jax", ours), ("torch", theirs)):
+    lines.append(
+      f"{name} {who:5} mean {statistics.mean(values):.4f}  deviation "
+      f"{statistics.stdev(values):.4f}  ({min(values):.4f} to "
+      f"{max(values):.4f})"
+    )
+  interval = stats.ttest_ind(ours, theirs, equal_var=False).confidence_interval(
+    0.9
+  )
+  difference = statistics.mean(ours) - statistics.mean(theirs)
+  shown = interval.low >= -MARGIN and interval.high <= MARGIN
+  lines.append(
+    f"{name} jax - torch {difference:+.4f}, 90 % interval "
+    f"[{interval.low:+.4f}, {interval.high:+.4f}]: "
+    f"{'shown' if shown else 'not shown'} to be within {MARGIN}"
+  )
+  return "\n".join(lines)
+
+
+def main() -> None:
+  """Trains everything and prints the table."""
+  parser = argparse.ArgumentParser(prog="python -m benchmarks.quality")
+  parser.add_argument("--seeds", type=int, default=8)
+  parser.add_argument("--config", help="data set to take [synthetic]")
+  parser.add_argument("--data_dir", default="")
+  parser.add_argument("--steps", type=int, help="training steps [800]")
+  arguments = parser.parse_args()
+  if arguments.config is None:
+    config = synthetic.get_config()
+  else:
+    config = narrow(load_config_file(arguments.config))
+  config.data_dir = arguments.data_dir
+  config.total_steps = arguments.steps or config.total_steps
+  found: dict[str, list[dict[str, Any]]] = {"jax": [], "torch": []}
+  begin = time.time()
+  for seed in tqdm(range(arguments.seeds), unit="seed"):
+    config.seed = seed
+    experiment = open_experiment(config)
+    found["jax"].append(train_jax(experiment))
+    found["torch"].append(train_torch(experiment))
+    aucs = [results[-1]["frame_auc"] for results in found.values()]
+    tqdm.write(f"seed {seed}: frame_auc jax {aucs[0]:.4f} torch {aucs[1]:.4f}")
+  print(
+    f"{time.strftime('%Y-%m-%d')}, {config.data.builder}/{config.data.variant}, "
+    f"{arguments.seeds} seeds, {config.total_steps} steps, "
+    f"{(time.time() - begin) / 60:.0f} minutes"
+  )
+  for name in METRICS:
+    ours, theirs = ([r[name] for r in results] for results in found.values())
+    print(compare(name, ours, theirs))
+
+
+if __name__ == "__main__":
+  main()
