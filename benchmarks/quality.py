@@ -166,8 +166,9 @@ def main() -> None:
     found["torch"].append(train_torch(experiment))
     aucs = [results[-1]["frame_auc"] for results in found.values()]
     tqdm.write(f"seed {seed}: frame_auc jax {aucs[0]:.4f} torch {aucs[1]:.4f}")
+  data = f"{config.data.builder}/{config.data.variant}"
   print(
-    f"{time.strftime('%Y-%m-%d')}, {config.data.builder}/{config.data.variant}, "
+    f"{time.strftime('%Y-%m-%d')}, {data}, "
     f"{arguments.seeds} seeds, {config.total_steps} steps, "
     f"{(time.time() - begin) / 60:.0f} minutes"
   )
