@@ -5,18 +5,20 @@
 One run is left alone. Another, of the same configuration, is killed (SIGKILL)
 in its preparation, in steps, saves and evaluations, and started again each
 time. At the end both must have the same parameters, optimiser states, memory
-and metrics, to the bit, and no restart may have redone more steps than since
-the last save.
+and metrics, to the bit, and every restart must have gone on from the newest
+save that was whole.
 """
 
 import argparse
 import json
 import os
 import random
+import re
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import jax
@@ -38,10 +40,16 @@ FLAGS = (
   f"--config.checkpoint.every_steps={SAVE_EVERY}",
   f"--config.evaluation.every_steps={EVALUATE_EVERY}",
 )
+MOMENTS = ("time", "step", "step", "save", "save", "evaluation")
 
 
-def start(root: Path, name: str) -> subprocess.Popen:
-  """The program on a workdir and a data folder of its own."""
+def log(root: Path, name: str, attempt: int = 0) -> Path:
+  """Where a process writes what it says."""
+  return root / f"{name}_{attempt}.log"
+
+
+def start(root: Path, name: str, attempt: int = 0) -> subprocess.Popen:
+  """The program on a workdir, a data folder and a log of its own."""
   return subprocess.Popen(
     [
       sys.executable,
@@ -53,7 +61,7 @@ def start(root: Path, name: str) -> subprocess.Popen:
     ],
     env={**os.environ, "JAX_COMPILATION_CACHE_DIR": str(root / "cache")},
     stdout=subprocess.DEVNULL,
-    stderr=(root / f"{name}.log").open("a"),
+    stderr=log(root, name, attempt).open("w"),
   )
 
 
@@ -71,6 +79,23 @@ def last_step(workdir: Path) -> int:
   return steps[-1]
 
 
+def evaluating(workdir: Path) -> bool:
+  """Whether an evaluation is due whose result is not written yet."""
+  lines = (workdir / "metrics.jsonl").read_text().splitlines()
+  try:
+    last = json.loads(lines[-1])
+  except (IndexError, json.JSONDecodeError):
+    return False
+  return last["step"] % EVALUATE_EVERY == 0 and "evaluation" not in last
+
+
+def resumed_from(root: Path, attempt: int) -> int | None:
+  """The step it went on from; None before any save, or killed too early."""
+  text = log(root, "killed", attempt).read_text()
+  found = re.search(r"Going on from the checkpoint of step (\d+)", text)
+  return int(found[1]) if found else None
+
+
 def last_checkpoint(workdir: Path) -> int:
   """The newest step that is saved whole."""
   folder = workdir / "checkpoints"
@@ -78,23 +103,37 @@ def last_checkpoint(workdir: Path) -> int:
   return max([int(name) for name in names if name.isdigit()], default=0)
 
 
-def kill_somewhere(process: subprocess.Popen, workdir: Path, rng) -> bool:
-  """Kills after a random time, or after some progress and a little more.
+def moment(kind: str, root: Path, rng: random.Random) -> Callable[[], bool]:
+  """A question that turns true when the process is where it shall be killed."""
+  workdir = root / "killed"
+  if kind == "preparation":
+    data = root / "killed_data"
+    return lambda: any(data.rglob("incomplete"))
+  if kind == "time":
+    end = time.monotonic() + rng.uniform(0.5, 8)
+    return lambda: time.monotonic() > end
+  step = last_step(workdir) + rng.randrange(1, 30)
+  if kind == "step":
+    return lambda: last_step(workdir) >= step
+  if kind == "save":
+    checkpoints = workdir / "checkpoints"
+    return lambda: last_step(workdir) >= step and any(checkpoints.glob("*tmp*"))
+  return lambda: last_step(workdir) >= step and evaluating(workdir)
+
+
+def kill_at(
+  process: subprocess.Popen, there: Callable[[], bool], delay: float
+) -> bool:
+  """Kills the process a little after it is there.
 
   Returns:
     Whether it was still running.
   """
-  if rng.random() < 0.25:
-    deadline = time.monotonic() + rng.uniform(0.5, 8)
-    progress = STEPS
-  else:
-    deadline = time.monotonic() + 120
-    progress = last_step(workdir) + rng.randrange(1, 30)
-  while time.monotonic() < deadline and last_step(workdir) < progress:
+  while not there():
     if process.poll() is not None:
       return False
-    time.sleep(0.02)
-  time.sleep(rng.uniform(0, 0.3))
+    time.sleep(0.001)
+  time.sleep(delay)
   if process.poll() is not None:
     return False
   process.kill()
@@ -124,17 +163,27 @@ def run(kills: int, seed: int, root: Path) -> int:
   rng = random.Random(seed)
   alone = start(root, "alone")
   if alone.wait() != 0:
-    raise SystemExit((root / "alone.log").read_text()[-3000:])
-  workdir, done, redone = root / "killed", 0, []
+    raise SystemExit(log(root, "alone").read_text()[-3000:])
+  workdir, kept, redone = root / "killed", [], []
   process = start(root, "killed")
-  while done < kills and kill_somewhere(process, workdir, rng):
-    done += 1
+  for number in range(1, kills + 1):
+    kind = "preparation" if number == 1 else rng.choice(MOMENTS)
+    delay = rng.uniform(0, 0.3 if kind == "step" else 0.01)
+    if not kill_at(process, moment(kind, root, rng), delay):
+      break
     reached, saved = last_step(workdir), last_checkpoint(workdir)
+    kept.append(saved)
     redone.append(max(reached - saved, 0))
-    print(f"kill {done:3d}: at step {reached}, saved {saved}", flush=True)
-    process = start(root, "killed")
+    print(
+      f"kill {number:2d}, {kind}: at step {reached}, saved {saved}", flush=True
+    )
+    process = start(root, "killed", number)
   if process.wait() != 0:
-    raise SystemExit((root / "killed.log").read_text()[-3000:])
+    raise SystemExit(log(root, "killed", len(kept)).read_text()[-3000:])
+  from_newest = all(
+    resumed_from(root, attempt) in (saved, None)
+    for attempt, saved in enumerate(kept, start=1)
+  )
   same_metrics = lines(root / "alone") == lines(workdir)
   same_state = all(
     np.array_equal(a, b)
@@ -144,14 +193,17 @@ def run(kills: int, seed: int, root: Path) -> int:
       strict=True,
     )
   )
-  within = max(redone, default=0) <= SAVE_EVERY + 1
+  within = max(redone, default=0) <= 2 * SAVE_EVERY
   print(
-    f"kills {done}, resumes {done}, steps redone {sum(redone)} (at most "
-    f"{max(redone, default=0)} at once, saves every {SAVE_EVERY})"
+    f"kills {len(kept)}, resumes {len(kept)}, steps redone {sum(redone)}, at "
+    f"most {max(redone, default=0)} at once (a save every {SAVE_EVERY} steps, "
+    "written while training goes on)"
   )
+  print(f"every resume from the newest whole save: {from_newest}")
   print(f"state equal to the bit: {same_state}")
   print(f"metrics equal, wall times aside: {same_metrics}")
-  return int(not (same_metrics and same_state and within and done == kills))
+  good = same_metrics and same_state and within and from_newest
+  return int(not (good and len(kept) == kills))
 
 
 def main() -> int:
