@@ -7,7 +7,7 @@ stage in a process of its own and prints its time and its peak memory.
 Training videos are shorter than the real ones, and the lengths of all but the
 longest test videos are made up.
 
-  python benchmarks/full_ucf.py --root DIR [--share 1.0] [--keep]
+  python -m benchmarks.full_ucf --root DIR [--share 1.0] [--keep]
 """
 
 import argparse
@@ -37,7 +37,7 @@ NORMAL_FOLDERS = {
 
 def main() -> int:
   """Runs all stages, or the one that a child process is started for."""
-  parser = argparse.ArgumentParser()
+  parser = argparse.ArgumentParser(prog="python -m benchmarks.full_ucf")
   parser.add_argument("--root", required=True, type=Path)
   parser.add_argument("--share", type=float, default=1.0, help="of the videos")
   parser.add_argument("--keep", action="store_true", help="leave the files")
@@ -51,7 +51,8 @@ def main() -> int:
     print(f"{root} is not empty; name a new folder.", file=sys.stderr)
     return 1
   for stage in STAGES:
-    command = [sys.executable, __file__, "--stage", stage, "--root", str(root)]
+    module = [sys.executable, "-m", "benchmarks.full_ucf"]
+    command = [*module, "--stage", stage, "--root", str(root)]
     subprocess.run([*command, "--share", str(arguments.share)], check=True)
   if not arguments.keep:
     shutil.rmtree(root)

@@ -41,7 +41,7 @@ def test_full_counts_stay_within_memory(tmp_path):
   if shutil.disk_usage(tmp_path).free < FULL_COUNT_BYTES:
     pytest.skip(f"{tmp_path} has less than {FULL_COUNT_BYTES} bytes free")
   said = run(
-    sys.executable, "benchmarks/full_ucf.py", "--root", tmp_path / "ucf"
+    sys.executable, "-m", "benchmarks.full_ucf", "--root", tmp_path / "ucf"
   )
   lines = [line for line in said.splitlines() if line.startswith("{")]
   stages = {stage["stage"]: stage for stage in map(json.loads, lines)}
