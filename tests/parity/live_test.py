@@ -229,6 +229,55 @@ def test_initial_distributions_agree_parameter_by_parameter():
     assert p > 1e-4, (name, p, values.std(), theirs[name].std())
 
 
+def test_dropout_does_the_same_to_the_scores():
+  """Means and deviations of scores over many masks, both branches."""
+  runs = 1500
+  options = dataclasses.replace(SMALL, dropout=0.7, block_dropout=0.5)
+  pair = Pair(options, "float32", segments=16)
+  batch = make_batch("dropout", (2, 16, SMALL.feature_width), 3)
+  normal, anomalous = map(pair.to_jax, (batch.normal, batch.anomalous))
+  both = np.concatenate([batch.normal, batch.anomalous])
+  lengths = jnp.full(len(normal), 16)
+
+  def ours(key):
+    rngs = {"dropout": key}
+    video = pair.method.video_branch.apply(
+      {"params": pair.state.video.params},
+      *(normal, anomalous, lengths, lengths),
+      train=True,
+      rngs=rngs,
+    )
+    snippet = pair.method.snippet_branch.apply(
+      {"params": pair.state.snippet.params},
+      *(pair.to_jax(both), jnp.full(len(both), 16)),
+      train=True,
+      rngs=rngs,
+    )
+    logits = (video.normal_logits, video.anomalous_logits, snippet.ravel())
+    return jax.nn.sigmoid(jnp.concatenate(logits))
+
+  def theirs():
+    video, snippet = pair.reference.video, pair.reference.snippet
+    with torch.no_grad():
+      scores = video(*map(pair.to_torch, (batch.normal, batch.anomalous)))
+      return torch.cat(
+        [scores["scores_v"].ravel(), snippet(pair.to_torch(both)).ravel()]
+      ).numpy()
+
+  a = np.asarray(jax.lax.map(ours, jax.random.split(jax.random.key(0), runs)))
+  b = np.stack([theirs() for _ in range(runs)])
+  assert a.shape == b.shape
+  z = (a.mean(0) - b.mean(0)) / np.sqrt((a.var(0) + b.var(0)) / runs)
+  assert np.abs(z).max() < 5
+  assert np.square(z).mean() < 3
+  np.testing.assert_allclose(a.std(0), b.std(0), rtol=0.15)
+  # Masks of different rows have nothing to do with each other.
+  rows = 2 * len(normal)
+  for scores in (a, b):
+    correlation = np.corrcoef(scores[:, :rows].T) - np.eye(rows)
+    assert np.abs(correlation).max() < 0.15
+
+
 @pytest.mark.parametrize(
   ("branch", "numbers"),
   [
