@@ -5,11 +5,13 @@ the data position, library versions, and a checksum for each array, since Orbax
 itself restores flipped bytes without a word.
 """
 
+import contextlib
 import dataclasses
 import importlib.metadata
 import json
+import logging as std_logging
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,6 +25,14 @@ from orbax.checkpoint.checkpoint_managers import save_decision_policy
 from adplg_jax.files import write_atomically
 
 PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
+
+
+# What fails is raised here as a CheckpointError; Orbax' own account of it, a
+# page for each array, would bury that.
+logging.get_absl_logger().addFilter(
+  lambda record: "/orbax/" not in record.pathname
+)
+std_logging.getLogger("asyncio").setLevel(std_logging.CRITICAL)
 
 
 class CheckpointError(Exception):
@@ -212,9 +222,26 @@ class Checkpointer:
       write_atomically(self._selection_file, json.dumps(self._selection))
 
   def meta(self, step: int) -> dict[str, Any]:
-    """The meta data of a checkpoint, without its arrays."""
+    """The meta data of a checkpoint, without its arrays.
+
+    Raises:
+      CheckpointError: It cannot be read.
+    """
     args = ocp.args.Composite(meta=ocp.args.JsonRestore())
-    return self._manager.restore(step, args=args)["meta"]
+    with self._reading(step):
+      return self._manager.restore(step, args=args)["meta"]
+
+  @contextlib.contextmanager
+  def _reading(self, step: int) -> Iterator[None]:
+    """Says which checkpoint cannot be read, why, and which others there are."""
+    try:
+      yield
+    except Exception as error:
+      others = [s for s in self.steps() if s != step]
+      raise CheckpointError(
+        f"{self.directory / str(step)} cannot be read: {_first_line(error)} "
+        f"Other checkpoints there: {others or 'none'}."
+      ) from error
 
   def restore(self, step: int, like: Any) -> Restored:
     """Restores a step and verifies every array.
@@ -234,17 +261,13 @@ class Checkpointer:
         f"{self.directory} has no checkpoint of step {step}; it has "
         f"{self.steps() or 'none'}."
       )
-    try:
+    with self._reading(step):
       restored = self._manager.restore(
         step,
         args=ocp.args.Composite(
           state=ocp.args.StandardRestore(like), meta=ocp.args.JsonRestore()
         ),
       )
-    except Exception as error:
-      raise CheckpointError(
-        f"{self.directory / str(step)} cannot be read: {_first_line(error)}"
-      ) from error
     state, meta = restored["state"], restored["meta"]
     found = checksums(state)
     changed = [k for k, v in meta["checksums"].items() if found.get(k) != v]
@@ -259,8 +282,12 @@ class Checkpointer:
     """Shapes of a checkpoint's state as nested dicts, to restore it alone.
 
     Unlike a state of the run's own configuration this needs no data set.
+
+    Raises:
+      CheckpointError: It cannot be read.
     """
-    saved = self._manager.item_metadata(step)["state"]
+    with self._reading(step):
+      saved = self._manager.item_metadata(step)["state"]
     return jax.tree.map(
       lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=sharding),
       saved,
@@ -320,6 +347,10 @@ class Checkpointer:
 
 
 def _first_line(error: Exception) -> str:
-  """The first line of an error's text, as a sentence."""
+  """The first line of an error's text, as a sentence, without its middle.
+
+  Orbax' and TensorStore's begin with what failed and end with why.
+  """
   lines = str(error).strip().splitlines() or [type(error).__name__]
-  return lines[0].rstrip(".")[:300] + "."
+  line = lines[0].rstrip(".")
+  return (line if len(line) <= 300 else f"{line[:140]} ... {line[-140:]}") + "."

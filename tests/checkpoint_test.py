@@ -92,6 +92,28 @@ def test_flipped_bytes_are_named(tmp_path):
     checkpoints.restore(2, shapes())
 
 
+@pytest.mark.parametrize(
+  ("file", "read"),
+  [
+    ("meta/metadata", lambda c, place: c.meta(3)),
+    ("state/_METADATA", lambda c, place: c.saved_shapes(3, place)),
+  ],
+)
+def test_parts_that_cannot_be_read_are_named(tmp_path, file, read):
+  checkpoints = filled(tmp_path)
+  (tmp_path / "checkpoints" / "3" / file).write_text("{")
+  place = jax.tree.leaves(shapes())[0].sharding
+  said = r"checkpoints/3 cannot be read: .*Other checkpoints there: \[1, 2\]"
+  with pytest.raises(checkpoint.CheckpointError, match=said):
+    read(checkpoints, place)
+
+
+def test_reasons_stand_at_the_end_of_long_errors():
+  error = OSError("write " + "x" * 900 + ": No space left on device")
+  assert len(checkpoint._first_line(error)) < 310
+  assert checkpoint._first_line(error).endswith("No space left on device.")
+
+
 def test_all_damaged_is_an_error(tmp_path):
   filled(tmp_path, (1, 2)).close()
   for step in "12":
