@@ -161,8 +161,17 @@ def test_local_ends_with_the_code_that_matters(bench, codes, expected):
   assert done.returncode == expected, done.stderr
 
 
+@pytest.fixture
+def heeded_interrupts():
+  """SIGINT as a terminal gives it on, though the tests run in a background."""
+  before = signal.signal(signal.SIGINT, signal.default_int_handler)
+  yield
+  signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_local_hands_a_signal_on_once(bench, number):
+def test_local_hands_a_signal_on_once(bench, number, heeded_interrupts):
+  del heeded_interrupts
   _, notes, environment = bench
   environment["CODES"] = "stay"
   with subprocess.Popen(
