@@ -353,4 +353,4 @@ def _first_line(error: Exception) -> str:
   """
   lines = str(error).strip().splitlines() or [type(error).__name__]
   line = lines[0].rstrip(".")
-  return (line if len(line) <= 300 else f"{line[:140]} ... {line[-140:]}") + "."
+  return (line if len(line) <= 600 else f"{line[:200]} ... {line[-400:]}") + "."
