@@ -96,14 +96,28 @@ def _checksums(leaves: list[jax.Array]) -> list[jax.Array]:
   return [checksum(x) for x in leaves]
 
 
-def checksums(state: Any) -> dict[str, int]:
-  """Checksum of each array of a state, by its path."""
-  paths = [
+def _paths(state: Any) -> list[str]:
+  return [
     jax.tree_util.keystr(path, simple=True, separator="/")
     for path, _ in jax.tree_util.tree_leaves_with_path(state)
   ]
+
+
+def checksums(state: Any) -> dict[str, int]:
+  """Checksum of each array of a state, by its path."""
   sums = jax.device_get(_checksums(jax.tree.leaves(state)))
-  return {path: int(value) for path, value in zip(paths, sums, strict=True)}
+  return dict(zip(_paths(state), map(int, sums), strict=True))
+
+
+@jax.jit
+def _finite(leaves: list[jax.Array]) -> list[jax.Array]:
+  return [jnp.isfinite(x).all() for x in leaves]
+
+
+def not_finite(state: Any) -> list[str]:
+  """Paths of the arrays of a state that hold NaN or infinity."""
+  finite = jax.device_get(_finite(jax.tree.leaves(state)))
+  return [p for p, ok in zip(_paths(state), finite, strict=True) if not ok]
 
 
 class Checkpointer:
@@ -158,11 +172,19 @@ class Checkpointer:
       meta: What else belongs to it, as JSON.
 
     Raises:
-      CheckpointError: This or the save before could not be written.
+      CheckpointError: This or the save before could not be written, the
+        state is not finite, or the step has a checkpoint or a later one.
     """
+    bad = not_finite(state)
+    if bad:
+      raise CheckpointError(
+        f"Step {step} is not saved: {len(bad)} arrays of its state are not "
+        f"finite, {bad[0]} first. The checkpoints ({self.steps() or 'none'}) "
+        "hold finite states. Try lower learning rates in a new workdir."
+      )
     meta = dict(meta, versions=versions(), checksums=checksums(state))
     try:
-      self._manager.save(
+      saved = self._manager.save(
         step,
         args=ocp.args.Composite(
           state=ocp.args.StandardSave(state), meta=ocp.args.JsonSave(meta)
@@ -170,6 +192,11 @@ class Checkpointer:
       )
     except Exception as error:
       raise self._failed(error) from error
+    if not saved:
+      raise CheckpointError(
+        f"{self.directory} has checkpoints of steps {self.steps()}: step "
+        f"{step} cannot be saved there. Choose another folder."
+      )
 
   def wait(self) -> None:
     """Returns when everything begun is on disk.

@@ -1,5 +1,6 @@
 """What a configuration's fields may hold, checked before anything is made."""
 
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -20,6 +21,7 @@ _AT_LEAST_1 = _Rule("1 or more", lambda x: x >= 1)
 _POSITIVE = _Rule("above 0", lambda x: x > 0)
 _RATE = _Rule("from 0 up to, not including, 1", lambda x: 0 <= x < 1)
 _SHARE = _Rule("above 0 and below 1", lambda x: 0 < x < 1)
+_FINITE = _Rule("a finite number", math.isfinite)
 _ANY = _Rule("true or false", lambda x: isinstance(x, bool))
 
 _RULES = {
@@ -85,6 +87,8 @@ def check_config(config: Any) -> None:
     rule = _RULES.get(name)
     if rule is None and isinstance(value, int) and not isinstance(value, bool):
       rule = _AT_LEAST_1
+    if isinstance(value, float) and not math.isfinite(value):
+      rule = _FINITE
     if rule is not None and not rule.holds(value):
       wrong.append(f"config.{name} is {value!r}; allowed: {rule.allowed}.")
   if not wrong and fields["snippet.width"] % len(fields["snippet.windows"]):

@@ -31,6 +31,13 @@ def main(argv: list[str] | None = None) -> int:
   except ValueError as error:
     print(error, file=sys.stderr)
     return 1
+  except OSError as error:
+    print(
+      f"{error.filename or arguments.data_dir}: {error.strerror or error}. "
+      "Mend this, or name another --data_dir; nothing was left behind.",
+      file=sys.stderr,
+    )
+    return 1
   print("\n".join([*prepared.summary, f"prepared {prepared.path}"]))
   return 0
 

@@ -114,6 +114,25 @@ def test_reasons_stand_at_the_end_of_long_errors():
   assert checkpoint._first_line(error).endswith("No space left on device.")
 
 
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_state_that_is_not_finite_is_never_saved(tmp_path, value):
+  checkpoints = filled(tmp_path)
+  state = {**STATE, "a": STATE["a"].at[3, 7].set(value)}
+  with pytest.raises(
+    checkpoint.CheckpointError, match=r"Step 4 is not saved: 1 arrays.*a first"
+  ):
+    checkpoints.save(4, state, {})
+  assert checkpoints.steps() == [1, 2, 3]
+
+
+def test_a_step_that_is_there_is_not_saved_over_in_silence(tmp_path):
+  checkpoints = filled(tmp_path)
+  with pytest.raises(
+    checkpoint.CheckpointError, match="step 2 cannot be saved"
+  ):
+    checkpoints.save(2, STATE, {})
+
+
 def test_all_damaged_is_an_error(tmp_path):
   filled(tmp_path, (1, 2)).close()
   for step in "12":

@@ -184,6 +184,31 @@ def test_all_entries_that_are_off_stand_in_one_error(files, tmp_path, capsys):
   assert "selfatt.layers.0.0.norm.weight: (3,) there, (16,) expected" in error
 
 
+def test_other_weights_do_not_take_a_folders_place_in_silence(
+  files, tmp_path, capsys
+):
+  assert from_torch(tmp_path) == 0
+  more = {k: v + 1 for k, v in files.video.state_dict().items()}
+  torch.save(more, tmp_path / "more.pkl")
+  assert from_torch(tmp_path, video="more.pkl") == 1
+  assert "Choose another folder" in capsys.readouterr().err
+  assert to_torch(tmp_path) == 0
+  back = torch.load(tmp_path / "v2.pkl", weights_only=True)
+  for key, value in files.video.state_dict().items():
+    assert torch.equal(back[key], value)
+
+
+def test_weights_that_are_not_finite_are_refused(files, tmp_path, capsys):
+  bad = files.video.state_dict() | {
+    "classifier_v.3.bias": torch.full((1,), torch.nan)
+  }
+  torch.save(bad, tmp_path / "nan.pkl")
+  assert from_torch(tmp_path, video="nan.pkl") == 1
+  assert (
+    "not finite, video/params/classifier/score/bias" in capsys.readouterr().err
+  )
+
+
 def test_missing_and_damaged_files(files, tmp_path, capsys):
   assert from_torch(tmp_path, video="none.pkl") == 1
   assert "is not there" in capsys.readouterr().err

@@ -1,5 +1,7 @@
 """manifest.csv: what it says, and every way it can be wrong."""
 
+import csv
+
 import numpy as np
 import pytest
 
@@ -100,6 +102,20 @@ BAD_CELLS = {
     "label of video train01 is 0, but 1 at",
   ),
 }
+
+
+def test_cells_beyond_the_header_are_found(tmp_path):
+  path = tmp_path / "manifest.csv"
+  layouts.write_manifest(path, layouts.folder(tmp_path))
+  lines = path.read_text().splitlines()
+  count = len(next(csv.reader(lines[:1])))
+  lines[2] += ", 48-64"
+  path.write_text("\n".join(lines) + "\n")
+  findings = Findings()
+  read_manifest(path, findings)
+  (item,) = findings.items
+  assert item.where.endswith("manifest.csv:3")
+  assert f"{count + 1} cells, the header has {count}" in item.detail
 
 
 @pytest.mark.parametrize("case", BAD_CELLS)

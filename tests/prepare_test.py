@@ -136,7 +136,7 @@ def test_unknown_spans_are_said(tmp_path, capsys):
   layouts.write_manifest(tmp_path / "manifest.csv", rows)
   status, printed = prepare_folder(capsys, tmp_path)
   assert status == 0
-  assert "1 anomalous test videos have no spans" in printed
+  assert "1 anomalous test videos have no spans: the video-level AUC" in printed
   assert [bool(e["has_spans"]) for e in open_folder(tmp_path).test] == [
     True,
     True,
@@ -281,6 +281,18 @@ def test_bad_arguments(tmp_path, capsys, arguments, message):
   with pytest.raises(SystemExit):
     prepare_folder(capsys, tmp_path, *arguments)
   assert message in capsys.readouterr().err
+
+
+def test_a_data_dir_that_cannot_be_is_named(tmp_path, capsys):
+  layouts.write_manifest(tmp_path / "manifest.csv", layouts.folder(tmp_path))
+  (tmp_path / "file").write_text("")
+  manifest = str(tmp_path / "manifest.csv")
+  below = str(tmp_path / "file" / "below")
+  own = ["folder", "--name", "own", "--manifest", manifest]
+  assert prepare.main([*own, "--data_dir", below]) == 1
+  said = capsys.readouterr().err
+  assert str(tmp_path / "file") in said
+  assert "name another --data_dir" in said
 
 
 def test_segments_must_be_positive(tmp_path, capsys):

@@ -122,6 +122,8 @@ def test_official_hyper_parameters():
 @pytest.mark.parametrize(
   ("field", "value", "allowed"),
   [
+    ("video.learning_rate", float("inf"), "a finite number"),
+    ("loss_weights.sparsity", float("nan"), "a finite number"),
     ("precision", "float16", "float32 | bfloat16 | float64"),
     ("pseudo_labels.history_length", 1, "2 or more"),
     ("snippet.dropout", 1.0, "not including, 1"),

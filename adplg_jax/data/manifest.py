@@ -98,6 +98,16 @@ def _read_cells(
   for name in columns:
     if name not in REQUIRED + OPTIONAL:
       findings.note(f"column {name!r} of the manifest ignored")
+  for where, cells in rows:
+    # What csv finds beyond the header stands under None.
+    surplus = cells.get(None)
+    if surplus:
+      findings.add(
+        "manifest",
+        where,
+        f"{len(columns) + len(surplus)} cells, the header has {len(columns)}; "
+        "quote cells with commas, and separate spans by blanks.",
+      )
   return [
     (where, {k: (v or "").strip() for k, v in cells.items() if k in columns})
     for where, cells in rows

@@ -50,7 +50,7 @@ def _summarize(videos: Sequence[Video]) -> list[str]:
   )
   if unknown:
     lines.append(
-      f"{unknown} anomalous test videos have no spans: frame-level metrics "
-      "leave them out; when none has, the video-level AUC alone is reported."
+      f"{unknown} anomalous test videos have no spans: the video-level AUC "
+      "alone is reported."
     )
   return lines
