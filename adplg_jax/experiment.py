@@ -81,6 +81,20 @@ class Experiment:
       out_shardings=sharding.replicated(self.mesh),
     )
 
+  def check_batch_size(self) -> None:
+    """Refuses a batch that the data cannot fill or the devices not share.
+
+    Raises:
+      ValueError: Naming the size and what would do.
+    """
+    size, data = self.config.batch_size, self.dataset
+    sharding.check_batch_size(size, self.mesh.size)
+    pipeline.check_batch_size(
+      size,
+      normal=len(self._training_rows(data.train_normal)),
+      anomalous=len(self._training_rows(data.train_anomalous)),
+    )
+
   def training_iterator(self, first_step: int) -> Iterator[dict[str, Any]]:
     """This process's rows of the batches from `first_step` on."""
     config = self.config

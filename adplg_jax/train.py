@@ -64,6 +64,8 @@ def train(config: Any, workdir: str | Path, preemption: Preemption) -> Outcome:
   """
   experiment = open_experiment(config)
   check_agreement({"config": config.to_dict(), "data": experiment.facts()})
+  # Before the workdir becomes this configuration's.
+  experiment.check_batch_size()
   with contextlib.ExitStack() as stack:
     if jax.process_index() == 0:
       stack.enter_context(contextlib.closing(Workdir(workdir, config)))

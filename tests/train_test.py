@@ -139,6 +139,16 @@ def test_another_configuration_is_refused(whole, data_dir, capsys):
   assert "video.learning_rate: 0.001 there, 0.5 now" in capsys.readouterr().err
 
 
+def test_a_refused_batch_size_leaves_the_workdir_free(
+  data_dir, tmp_path, capsys
+):
+  config = tiny(data_dir)
+  config.batch_size = 64
+  assert main.run(config, str(tmp_path)) == 1
+  assert "normal training crops; lower it" in capsys.readouterr().err
+  assert not (tmp_path / "config.json").exists()
+
+
 def test_nan_stops_the_run_and_is_never_saved(data_dir, tmp_path, capsys):
   config = tiny(data_dir)
   config.snippet.learning_rate = 1e30

@@ -60,6 +60,24 @@ class TrainingSet:
     }
 
 
+def check_batch_size(batch_size: int, **crops: int) -> None:
+  """Refuses batches larger than a class.
+
+  Args:
+    batch_size: B.
+    **crops: How many there are of each class, by its name.
+
+  Raises:
+    ValueError: A class with fewer crops than a batch.
+  """
+  for name, count in crops.items():
+    if count < batch_size:
+      raise ValueError(
+        f"config.batch_size is {batch_size}, but there are only {count} "
+        f"{name} training crops; lower it, or prepare more data."
+      )
+
+
 def training_iterator(
   normal: TrainingSet,
   anomalous: TrainingSet,
@@ -87,12 +105,7 @@ def training_iterator(
   Raises:
     ValueError: A class with fewer crops than a batch.
   """
-  for name, crops in (("normal", normal), ("anomalous", anomalous)):
-    if len(crops) < batch_size:
-      raise ValueError(
-        f"config.batch_size is {batch_size}, but there are only {len(crops)} "
-        f"{name} training crops; lower it, or prepare more data."
-      )
+  check_batch_size(batch_size, normal=len(normal), anomalous=len(anomalous))
 
   def stream(size: int, number: int) -> grain.MapDataset:
     indices = grain.MapDataset.range(size).seed(2 * seed + number).shuffle()
