@@ -175,6 +175,12 @@ class Checkpointer:
       CheckpointError: This or the save before could not be written, the
         state is not finite, or the step has a checkpoint or a later one.
     """
+    latest = self._manager.latest_step()
+    if latest is not None and step <= latest:
+      raise CheckpointError(
+        f"{self.directory} has checkpoints of steps {self.steps()}: step "
+        f"{step} cannot be saved there. Choose another folder."
+      )
     bad = not_finite(state)
     if bad:
       raise CheckpointError(
@@ -184,7 +190,7 @@ class Checkpointer:
       )
     meta = dict(meta, versions=versions(), checksums=checksums(state))
     try:
-      saved = self._manager.save(
+      self._manager.save(
         step,
         args=ocp.args.Composite(
           state=ocp.args.StandardSave(state), meta=ocp.args.JsonSave(meta)
@@ -192,11 +198,6 @@ class Checkpointer:
       )
     except Exception as error:
       raise self._failed(error) from error
-    if not saved:
-      raise CheckpointError(
-        f"{self.directory} has checkpoints of steps {self.steps()}: step "
-        f"{step} cannot be saved there. Choose another folder."
-      )
 
   def wait(self) -> None:
     """Returns when everything begun is on disk.
