@@ -10,6 +10,8 @@ import dataclasses
 import importlib.metadata
 import json
 import logging as std_logging
+import os
+import re
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -125,6 +127,7 @@ class Checkpointer:
 
   Attributes:
     directory: Where the checkpoints lie, one folder a step.
+    chosen_by: What the best checkpoint is chosen by, "" before any evaluation.
   """
 
   def __init__(
@@ -146,7 +149,7 @@ class Checkpointer:
     self.directory = Path(directory).absolute()
     self._read_only = read_only
     self._selection_file = self.directory / "selection.json"
-    self._selection = self._read_selection()
+    self.chosen_by, self._selection = self._read_selection()
     options = ocp.CheckpointManagerOptions(
       preservation_policy=_Preserve(self._selection, keep, keep_every_steps),
       save_decision_policy=save_decision_policy.FixedIntervalPolicy(1),
@@ -223,9 +226,16 @@ class Checkpointer:
     """The step with the best selection metric, None when none has one."""
     return _best(self._selection, self.steps())
 
-  def select(self, step: int, value: float) -> None:
-    """Notes the selection metric of a step; the best one's state is kept."""
+  def select(self, step: int, value: float, *, chosen_by: str) -> None:
+    """Notes the selection metric of a step; the best one's state is kept.
+
+    Args:
+      step: The step.
+      value: Of the metric; the highest is the best.
+      chosen_by: The metric and its split, in words.
+    """
     self._selection[step] = value
+    self.chosen_by = chosen_by
     self._write_selection()
 
   def selection(self, step: int) -> float | None:
@@ -238,16 +248,25 @@ class Checkpointer:
       del self._selection[later]
     self._write_selection()
 
-  def _read_selection(self) -> dict[int, float]:
+  def _read_selection(self) -> tuple[str, dict[int, float]]:
     if not self._selection_file.exists():
-      return {}
-    values = json.loads(self._selection_file.read_text())
-    return {int(step): value for step, value in values.items()}
+      return "", {}
+    try:
+      told = json.loads(self._selection_file.read_text("utf-8"))
+      values = {int(step): float(v) for step, v in told["values"].items()}
+      return told["chosen_by"], values
+    except (ValueError, AttributeError, KeyError, TypeError) as error:
+      raise CheckpointError(
+        f"{self._selection_file} is damaged ({error}). Remove it and run the "
+        "same command again; the best checkpoint is then chosen among the "
+        "evaluations still to come."
+      ) from error
 
   def _write_selection(self) -> None:
     if jax.process_index() == 0:
       self.directory.mkdir(parents=True, exist_ok=True)
-      write_atomically(self._selection_file, json.dumps(self._selection))
+      told = {"chosen_by": self.chosen_by, "values": self._selection}
+      write_atomically(self._selection_file, json.dumps(told))
 
   def meta(self, step: int) -> dict[str, Any]:
     """The meta data of a checkpoint, without its arrays.
@@ -289,6 +308,7 @@ class Checkpointer:
         f"{self.directory} has no checkpoint of step {step}; it has "
         f"{self.steps() or 'none'}."
       )
+    self._check_shapes(step, like)
     with self._reading(step):
       restored = self._manager.restore(
         step,
@@ -305,6 +325,25 @@ class Checkpointer:
         f"not have the checksum they were saved with, {changed[0]} first."
       )
     return Restored(step, state, meta)
+
+  def _check_shapes(self, step: int, like: Any) -> None:
+    """Refuses a checkpoint of another model or data set.
+
+    Raises:
+      CheckpointError: With the first array whose shape differs.
+    """
+    place = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
+    there, now = (
+      dict(zip(_paths(x), [y.shape for y in jax.tree.leaves(x)], strict=True))
+      for x in (self.saved_shapes(step, place), like)
+    )
+    off = [p for p in {**now, **there} if there.get(p) != now.get(p)]
+    if off:
+      raise CheckpointError(
+        f"{self.directory / str(step)} is of another model or data set: "
+        f"{len(off)} arrays have another shape, {off[0]} first, "
+        f"{there.get(off[0])} there, {now.get(off[0])} now."
+      )
 
   def saved_shapes(self, step: int, sharding: jax.sharding.Sharding) -> Any:
     """Shapes of a checkpoint's state as nested dicts, to restore it alone.
@@ -377,8 +416,12 @@ class Checkpointer:
 def _first_line(error: Exception) -> str:
   """The first line of an error's text, as a sentence, without its middle.
 
-  Orbax' and TensorStore's begin with what failed and end with why.
+  What the operating system said stands in front: TensorStore's texts hold it as
+  a number, anywhere in a page.
   """
-  lines = str(error).strip().splitlines() or [type(error).__name__]
+  text = str(error).strip()
+  lines = text.splitlines() or [type(error).__name__]
   line = lines[0].rstrip(".")
-  return (line if len(line) <= 600 else f"{line[:200]} ... {line[-400:]}") + "."
+  line = line if len(line) <= 600 else f"{line[:200]} ... {line[-400:]}"
+  code = re.search(r"os_error_code='(\d+)'", text)
+  return f"{os.strerror(int(code[1]))}: {line}." if code else f"{line}."

@@ -25,6 +25,7 @@ from adplg_jax import torch_names, train_state
 from adplg_jax.checkpoint import Checkpointer, CheckpointError
 from adplg_jax.config_checks import check_config
 from adplg_jax.data import store
+from adplg_jax.data.benchmarks import BENCHMARKS
 from adplg_jax.evaluate import find_step, load_config_file
 from adplg_jax.files import write_atomically
 from adplg_jax.torch_names import Entry
@@ -70,20 +71,36 @@ def read_state_dict(path: str | Path) -> dict[str, np.ndarray]:
       f"({str(error).splitlines()[0][:200]}). Only a file that torch.save("
       "model.state_dict()) wrote is read."
     ) from error
-  if not isinstance(loaded, Mapping) or not all(
-    isinstance(value, torch.Tensor) for value in loaded.values()
-  ):
-    raise ConvertError(f"{path} holds no state dict, but {type(loaded)}.")
-  return {name: value.numpy() for name, value in loaded.items()}
+  if not isinstance(loaded, Mapping):
+    raise ConvertError(
+      f"{path} holds no state dict, but {type(loaded).__name__}."
+    )
+  odd = [
+    f"  {name}: {what}"
+    for name, value in loaded.items()
+    if (what := _oddity(torch, value))
+  ]
+  if odd:
+    raise ConvertError(
+      f"{path} holds entries that are no weights:\n" + "\n".join(odd)
+    )
+  # float32 is what the program saves, and what is kept here.
+  return {k: v.detach().float().numpy() for k, v in loaded.items()}
 
 
-def check_entries(path: str | Path, found: Shapes, expected: Shapes) -> None:
-  """Holds the names and shapes of a file to those expected.
+def _oddity(torch: Any, value: Any) -> str:
+  """Why an entry is no array of weights; "" when it is one."""
+  if not isinstance(value, torch.Tensor):
+    return f"{type(value).__name__}, not a tensor"
+  if value.layout != torch.strided:
+    return f"a tensor of layout {value.layout}; save it dense"
+  if not value.is_floating_point():
+    return f"of type {value.dtype}; floating point is expected"
+  return ""
 
-  Raises:
-    ConvertError: With all entries that are missing, surplus or of another
-      shape.
-  """
+
+def entry_faults(found: Shapes, expected: Shapes) -> list[str]:
+  """A line for each entry that is missing, surplus or of another shape."""
   lines = [f"  missing: {name}" for name in expected if name not in found]
   lines += [f"  surplus: {name}" for name in found if name not in expected]
   lines += [
@@ -91,10 +108,7 @@ def check_entries(path: str | Path, found: Shapes, expected: Shapes) -> None:
     for name, shape in found.items()
     if name in expected and shape != expected[name]
   ]
-  if lines:
-    raise ConvertError(
-      f"{path} does not fit the configuration (--config):\n" + "\n".join(lines)
-    )
+  return lines
 
 
 def _branches(config: Any, feature_width: int) -> dict[str, list[Entry]]:
@@ -134,13 +148,13 @@ def from_torch(
   """
   check_config(config)
   files = {"video": video, "snippet": snippet}
-  loaded = {name: read_state_dict(path) for name, path in files.items()}
-  feature_width = _feature_width(loaded["snippet"], snippet)
+  loaded = _read_both(files)
+  feature_width = _feature_width(loaded["snippet"], config)
   method = method_lib.from_config(
     config, feature_width=feature_width, num_keys=_num_keys(config)
   )
   state = jax.jit(lambda: train_state.init_state(method, config.seed))()
-  params = {}
+  params, faults = {}, []
   for name, entries in _branches(config, feature_width).items():
     branch = getattr(state, name).params
     expected = dict(_shapes(entries, branch))
@@ -149,11 +163,17 @@ def from_torch(
         config.snippet.width, config.snippet.windows, config.snippet
       )
     found = {key: value.shape for key, value in loaded[name].items()}
-    check_entries(files[name], found, expected)
+    off = entry_faults(found, expected)
+    if off:
+      faults.append(f"{files[name]} does not fit the configuration (--config):")
+      faults += off
+      continue
     converted = torch_names.params_from_torch(entries, loaded[name])
     params[name] = jax.tree.map(
       lambda x, like: jnp.asarray(x, like.dtype), converted, branch
     )
+  if faults:
+    raise ConvertError("\n".join(faults))
   state = state.replace(
     video=state.video.replace(params=params["video"]),
     snippet=state.snippet.replace(params=params["snippet"]),
@@ -169,27 +189,51 @@ def from_torch(
     workdir.close()
 
 
-def _feature_width(state_dict: Mapping[str, np.ndarray], path: Any) -> int:
-  """D, from the first map a feature passes."""
+def _read_both(
+  files: Mapping[str, str | Path],
+) -> dict[str, dict[str, np.ndarray]]:
+  """Both state dicts.
+
+  Raises:
+    ConvertError: What is wrong with either file.
+  """
+  loaded, faults = {}, []
+  for name, path in files.items():
+    try:
+      loaded[name] = read_state_dict(path)
+    except ConvertError as error:
+      faults.append(str(error))
+  if faults:
+    raise ConvertError("\n".join(faults))
+  return loaded
+
+
+def _feature_width(state_dict: Mapping[str, np.ndarray], config: Any) -> int:
+  """D, from the first map a feature passes; the model's where it is missing."""
   for name in ("modal_fusion.0.weight", "embedding.conv_1.0.weight"):
-    if name in state_dict:
+    if name in state_dict and state_dict[name].ndim > 1:
       return state_dict[name].shape[1]
-  raise ConvertError(f"{path} lacks embedding.conv_1.0.weight.")
+  return config.snippet.width
 
 
 def _num_keys(config: Any) -> int:
-  """K of the data set where it is prepared; 1 where it is not."""
-  name = (config.data_dir, config.data.builder, config.data.variant)
-  if not store.is_prepared(*name, config.num_segments):
-    print(
-      f"{config.data.builder}/{config.data.variant} is not prepared here: the "
-      "weights can be scored with; prepare it first to train on from them."
-    )
+  """K of the data set: where it is not prepared, of the complete benchmark."""
+  data, by_video = config.data, config.switches.history_key == "video"
+  if store.is_prepared(
+    config.data_dir, data.builder, data.variant, config.num_segments
+  ):
+    metadata = store.open_dataset(
+      config.data_dir, data.builder, data.variant, config.num_segments
+    ).metadata
+    return metadata.num_video_keys if by_video else metadata.num_crop_keys
+  name = f"{data.builder}/{data.variant} is not prepared here"
+  benchmark = BENCHMARKS.get(data.builder)
+  if benchmark is None or data.variant not in benchmark.features:
+    print(f"{name}: the weights can be scored with, but not trained on from.")
     return 1
-  metadata = store.open_dataset(*name, config.num_segments).metadata
-  if config.switches.history_key == "video":
-    return metadata.num_video_keys
-  return metadata.num_crop_keys
+  keys = benchmark.features[data.variant].num_keys(by_video=by_video)
+  print(f"{name}: to train on, it must have all its {keys} memory keys.")
+  return keys
 
 
 def to_torch(

@@ -80,7 +80,7 @@ def run(arguments: argparse.Namespace) -> int:
   code = main.run(config, arguments.workdir)
   if code:
     return code
-  trained = evaluate.evaluate_workdir(arguments.workdir, "last")[1]
+  trained = evaluate.evaluate_workdir(arguments.workdir, "last").last.results
   experiment = open_experiment(load_config(arguments.workdir))
   for name, results in compare(experiment, trained).items():
     auc, ap = results["frame_auc"], results["frame_ap"]

@@ -5,6 +5,8 @@ repeated to frames. Source: docs/method.md, section 6. Alone, from a checkpoint:
 
   python -m adplg_jax.evaluate --workdir=DIR [--checkpoint=best|last|STEP]
     [--config=configs/folder.py:OTHER]
+
+Without --checkpoint the last one stands beside the selected one.
 """
 
 import argparse
@@ -25,6 +27,7 @@ from adplg_jax.checkpoint import Checkpointer, CheckpointError
 from adplg_jax.data import ground_truth, pipeline
 from adplg_jax.experiment import Experiment, open_experiment, set_up_jax
 from adplg_jax.method import Method
+from adplg_jax.report import Outcome, Scored
 from adplg_jax.workdir import WorkdirError, load_config
 
 Scorer = Callable[[Any, Array, Array], Array]
@@ -171,25 +174,22 @@ def score_split(
   )
 
 
-def selection_value(
-  results: dict[str, Any], metric: str, average_precision: str
-) -> float:
-  """The value a checkpoint is chosen by.
+def selection_metric(config: Any, results: Mapping[str, Any]) -> str:
+  """The metric that a run's checkpoints are chosen by.
 
   Args:
-    results: Metrics of a split.
-    metric: config.selection.metric.
-    average_precision: Which average precision `frame_ap` stands for.
+    config: The run's configuration.
+    results: Metrics of a scored split.
 
   Returns:
-    The metric; of the video-level AUC when the split has no frame labels.
+    config.selection.metric; video_auc on validation videos, which have no frame
+    labels, and on a test split of which they are not known.
   """
-  if metric == "frame_ap" and average_precision == "step":
+  metric = config.selection.metric
+  if metric == "frame_ap" and config.switches.average_precision == "step":
     metric = "frame_ap_step"
-  value = results.get(metric)
-  if value is None:
-    value = results.get("video_auc")
-  return -1.0 if value is None else float(value)
+  known = config.selection.split == "test" and results[metric] is not None
+  return metric if known else "video_auc"
 
 
 def with_progress(
@@ -208,69 +208,105 @@ def with_progress(
 
 
 def main(argv: list[str] | None = None) -> int:
-  """Scores a prepared test split from a checkpoint alone."""
+  """Scores a prepared test split from checkpoints alone."""
   parser = argparse.ArgumentParser(prog="python -m adplg_jax.evaluate")
   parser.add_argument("--workdir", required=True, help="folder of a run")
   parser.add_argument(
-    "--checkpoint", default="best", help="best, last or a step"
+    "--checkpoint",
+    help="best, last or a step [the last beside the selected one]",
   )
   parser.add_argument(
-    "--config", help="configuration file of another data set to score"
+    "--config",
+    help="configuration file of another data set, or of another choice of "
+    "crops and span ends; the model stays as it was trained",
   )
   parser.add_argument("--data_dir", help="where the data sets lie, if moved")
   parser.add_argument("--output", help="folder for results [in the workdir]")
   arguments = parser.parse_args(argv)
   try:
-    step, results = evaluate_workdir(
+    outcome = evaluate_workdir(
       arguments.workdir,
       arguments.checkpoint,
       config_file=arguments.config,
       data_dir=arguments.data_dir,
       output=arguments.output,
     )
-  except (CheckpointError, WorkdirError, ValueError) as error:
-    print(error, file=sys.stderr)
+  except (CheckpointError, WorkdirError, OSError, ValueError) as error:
+    print(f"{type(error).__name__}: {error}", file=sys.stderr)
     return 1
-  print(f"step {step}\n{report.console_table(results)}")
+  print(report.console_table(outcome))
   return 0
 
 
 def evaluate_workdir(
   workdir: str | Path,
-  checkpoint: str = "best",
+  checkpoint: str | None = None,
   *,
   config_file: str | None = None,
   data_dir: str | None = None,
   output: str | Path | None = None,
-) -> tuple[int, dict[str, Any]]:
-  """Restores a run's checkpoint, scores a test split, writes the results.
+) -> Outcome:
+  """Restores a run's checkpoints, scores a test split, writes the results.
 
   Args:
     workdir: The run's folder.
-    checkpoint: "best" by the selection metric, "last", or a step.
+    checkpoint: "best" by the selection metric, "last", or a step; None for the
+      last one beside the selected one.
     config_file: Configuration file (with its argument behind a colon) of
-      another data set to score; by default the run's own.
+      another data set to score, and of how its videos are scored; by default
+      the run's own.
     data_dir: Where the data sets lie, when they have moved.
     output: Where results are written; by default in the workdir.
 
   Returns:
-    The step, and the metrics.
+    Both; one that was named stands for both.
 
   Raises:
     CheckpointError: No such checkpoint, or a damaged one.
+    OSError: The results cannot be written.
     ValueError: The configuration or the data set cannot be used.
     WorkdirError: The folder is not a run's.
   """
   config = load_config(workdir)
+  name = "evaluation"
   if config_file is not None:
     other = load_config_file(config_file)
     config.data, config.num_segments = other.data, other.num_segments
+    for switch in ("span_ends", "single_clip_crop"):
+      config.switches[switch] = other.switches[switch]
+    name += f"_{config.data.builder}-{config.data.variant}"
   if data_dir is not None:
     config.data_dir = data_dir
   set_up_jax(config)
   experiment = open_experiment(config)
   checkpoints = Checkpointer(Path(workdir) / "checkpoints", read_only=True)
-  step = find_step(checkpoints, checkpoint)
+  if checkpoint is not None:
+    steps = (find_step(checkpoints, checkpoint),)
+    name += f"_{steps[0]}"
+  else:
+    steps = tuple(find_step(checkpoints, which) for which in ("last", "best"))
+  folder = Path(output or Path(workdir) / name)
+  # Before the work: what cannot be written is said at once.
+  folder.mkdir(parents=True, exist_ok=True)
+  scored = {
+    step: _score_checkpoint(experiment, checkpoints, step)
+    for step in dict.fromkeys(steps)
+  }
+  if checkpoint is not None:
+    outcome = Outcome(scored[steps[0]], scored[steps[0]])
+    report.write_results(folder, outcome.selected)
+  else:
+    last, selected = (scored[step] for step in steps)
+    outcome = Outcome(last, selected, checkpoints.chosen_by)
+    report.write_outcome(folder, outcome)
+  report.draw(folder / "report.png", outcome.selected)
+  return outcome
+
+
+def _score_checkpoint(
+  experiment: Experiment, checkpoints: Checkpointer, step: int
+) -> Scored:
+  """Scores and measures the test split with the parameters of a step."""
   with jax.set_mesh(experiment.mesh):
     place = sharding.replicated(experiment.mesh)
     shapes = checkpoints.saved_shapes(step, place)
@@ -282,11 +318,7 @@ def evaluate_workdir(
       params,
       with_progress(experiment.test),
     )
-  results = metrics.evaluate_videos(videos)
-  folder = Path(output or Path(workdir) / f"evaluation_{step}")
-  report.write_results(folder, videos, results)
-  report.draw(folder / "report.png", videos, results)
-  return step, results
+  return Scored(step, videos, metrics.evaluate_videos(videos))
 
 
 def load_config_file(argument: str) -> Any:

@@ -202,6 +202,13 @@ def open_experiment(config: Any) -> Experiment:
     )
   dataset = store.open_dataset(*name, config.num_segments)
   metadata = dataset.metadata
+  if metadata.longest_test_snippets > config.snippet.max_snippets:
+    raise ValueError(
+      f"config.snippet.max_snippets is {config.snippet.max_snippets}, but test "
+      f"video {metadata.longest_test_video} has "
+      f"{metadata.longest_test_snippets} snippets; raise it to at least that "
+      "(a model is trained for one value), or cut the video."
+    )
   by_video = config.switches.history_key == "video"
   method = method_lib.from_config(
     config,

@@ -38,6 +38,9 @@ def main(argv: list[str] | None = None) -> int:
       file=sys.stderr,
     )
     return 1
+  except KeyboardInterrupt:
+    print("Interrupted; nothing was left behind.", file=sys.stderr)
+    return 130
   print("\n".join([*prepared.summary, f"prepared {prepared.path}"]))
   return 0
 

@@ -4,7 +4,7 @@ import io
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -21,18 +21,44 @@ _TIMELINES = 6
 _LONGEST_TITLE = 78
 
 
-def draw(
-  path: str | Path, videos: Sequence[VideoScore], results: dict[str, Any]
-) -> None:
+class Scored(NamedTuple):
+  """A scored test split.
+
+  Attributes:
+    step: Of the parameters.
+    videos: Scores and truth of every video.
+    results: Metrics.
+  """
+
+  step: int
+  videos: list[VideoScore]
+  results: dict[str, Any]
+
+
+class Outcome(NamedTuple):
+  """A run's last checkpoint and the selected one, scored.
+
+  Attributes:
+    last: The last one.
+    selected: The best by the selection metric.
+    chosen_by: That metric and its split, in words; "" where none was chosen.
+  """
+
+  last: Scored
+  selected: Scored
+  chosen_by: str = ""
+
+
+def draw(path: str | Path, scored: Scored) -> None:
   """Draws ROC, precision-recall and score timelines into one PNG.
 
   Without frame labels the curves are of whole videos.
 
   Args:
     path: The file.
-    videos: Scored videos.
-    results: Their metrics.
+    scored: What is drawn.
   """
+  _, videos, results = scored
   figure = Figure(figsize=(12.5, 9.5), layout="constrained")
   figure.get_layout_engine().set(wspace=0.03)  # pyright: ignore
   figure.suptitle(_headline(results), x=0.01, ha="left", fontsize=13)
@@ -216,24 +242,70 @@ def _shorten(name: str, rest: str) -> str:
   return name + rest
 
 
-def console_table(results: dict[str, Any]) -> str:
-  """A short table of the metrics."""
-  rows = [
-    ("frame AUC", results["frame_auc"]),
-    ("frame AP, trapezoid", results["frame_ap"]),
-    ("frame AP, step-wise", results["frame_ap_step"]),
-    ("frame AUC, anomalous videos", results["anomalous_auc"]),
-    ("video AUC", results["video_auc"]),
-    ("false alarm rate at 0.5", results["false_alarm_rate"]),
-  ]
-  best = results["best_f1"]
-  if best is not None:
-    rows += [
-      (f"best F1, at {best['threshold']:.3g}", best["f1"]),
-      ("  its precision", best["precision"]),
-      ("  its recall", best["recall"]),
-    ]
-  lines = [f"  {name:30}{_number(value)}" for name, value in rows]
+_ROWS = {
+  "frame_auc": "frame AUC",
+  "frame_ap": "frame AP, trapezoid",
+  "frame_ap_step": "frame AP, step-wise",
+  "anomalous_auc": "frame AUC, anomalous videos",
+  "video_auc": "video AUC",
+  "false_alarm_rate": "false alarm rate at 0.5",
+  "best_f1/f1": "best F1",
+  "best_f1/threshold": "  its threshold",
+  "best_f1/precision": "  its precision",
+  "best_f1/recall": "  its recall",
+}
+
+
+def _scalars(results: dict[str, Any]) -> dict[str, float | None]:
+  """The metrics of the whole split, one number each."""
+  scalars = {}
+  for name in _ROWS:
+    outer, _, inner = name.partition("/")
+    value = results[outer]
+    scalars[name] = value[inner] if inner and value is not None else value
+  return scalars
+
+
+def differences(outcome: Outcome) -> dict[str, float | None]:
+  """Selected - last of every metric of the whole split."""
+  last, selected = (
+    _scalars(s.results) for s in (outcome.last, outcome.selected)
+  )
+  return {
+    name: None if value is None or old is None else value - old
+    for (name, value), old in zip(selected.items(), last.values(), strict=True)
+  }
+
+
+def console_table(outcome: Outcome) -> str:
+  """Last and selected checkpoint beside each other, and their difference.
+
+  Of an outcome that nothing was selected in, the last alone.
+  """
+  last, selected = outcome.last, outcome.selected
+  columns = {"last": _scalars(last.results)}
+  heading = f"checkpoint of step {last.step}"
+  if outcome.chosen_by:
+    columns["selected"] = _scalars(selected.results)
+    heading = (
+      f"last: step {last.step}; selected by {outcome.chosen_by}: step "
+      f"{selected.step}"
+    )
+  lines = [heading, f"  {'':28}" + "".join(f"{name:>10}" for name in columns)]
+  change = differences(outcome)
+  if outcome.chosen_by:
+    lines[-1] += f"{'difference':>12}"
+  for name, title in _ROWS.items():
+    cells = "".join(f"{_number(own[name]):>10}" for own in columns.values())
+    if outcome.chosen_by:
+      cells += f"{_number(change[name], sign=True):>12}"
+    lines.append(f"  {title:28}{cells}")
+  return "\n".join([*lines, *_category_lines(selected.results)])
+
+
+def _category_lines(results: dict[str, Any]) -> list[str]:
+  """Metrics of each class, and what is to be said of the others."""
+  lines = []
   if results["categories"]:
     lines.append(
       f"  {'class':24}{'videos':>8}{'AUC':>9}{'AP':>9}{'AP step':>9}"
@@ -248,16 +320,35 @@ def console_table(results: dict[str, Any]) -> str:
   ]
   if "note" in results:
     lines.append("  " + results["note"])
-  return "\n".join(lines)
+  return lines
 
 
-def _number(value: float | None) -> str:
-  return "-" if value is None else f"{value:.4f}"
+def _number(value: float | None, *, sign: bool = False) -> str:
+  return "-" if value is None else f"{value:{'+' if sign else ''}.4f}"
 
 
-def write_results(
-  folder: str | Path, videos: Sequence[VideoScore], results: dict[str, Any]
-) -> None:
+def write_outcome(folder: str | Path, outcome: Outcome) -> None:
+  """Writes `last/` and `selected/`, and their difference in selection.json.
+
+  Args:
+    folder: Where; made when it is not there.
+    outcome: Both checkpoints, scored.
+  """
+  folder = Path(folder)
+  for name in ("last", "selected"):
+    write_results(folder / name, getattr(outcome, name))
+  told = {
+    "chosen_by": outcome.chosen_by,
+    "selected_step": outcome.selected.step,
+    "last_step": outcome.last.step,
+    "selected_minus_last": differences(outcome),
+  }
+  write_atomically(
+    folder / "selection.json", json.dumps(as_json(told), indent=2) + "\n"
+  )
+
+
+def write_results(folder: str | Path, scored: Scored) -> None:
   """Writes metrics.json and scores.npz.
 
   scores.npz: `names`, `categories`, `labels`, `has_truth`, `frames` [videos],
@@ -266,12 +357,12 @@ def write_results(
 
   Args:
     folder: Where; made when it is not there.
-    videos: Scored videos.
-    results: Their metrics.
+    scored: What is written.
   """
-  folder = Path(folder)
+  folder, videos = Path(folder), scored.videos
+  told = {"step": scored.step, **scored.results}
   write_atomically(
-    folder / "metrics.json", json.dumps(as_json(results), indent=2) + "\n"
+    folder / "metrics.json", json.dumps(as_json(told), indent=2) + "\n"
   )
   known = [frame_truth(video) for video in videos]
   truths = [

@@ -3,7 +3,7 @@
 import contextlib
 import math
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 from absl import logging
@@ -14,33 +14,13 @@ from adplg_jax.checkpoint import Checkpointer
 from adplg_jax.experiment import Experiment, open_experiment
 from adplg_jax.metric_writer import MetricWriter
 from adplg_jax.preemption import Preempted, Preemption
+from adplg_jax.report import Outcome, Scored
 from adplg_jax.train_state import TrainState
 from adplg_jax.workdir import Workdir
 
 
 class NotFiniteError(Exception):
   """A loss or gradient became NaN or infinite; says which and when."""
-
-
-class Scored(NamedTuple):
-  """A scored test split.
-
-  Attributes:
-    step: Of the parameters.
-    videos: Scores and truth of every video.
-    results: Metrics.
-  """
-
-  step: int
-  videos: list[metrics.VideoScore]
-  results: dict[str, Any]
-
-
-class Outcome(NamedTuple):
-  """What a run ended with: the last parameters and the selected ones."""
-
-  last: Scored
-  selected: Scored
 
 
 def train(config: Any, workdir: str | Path, preemption: Preemption) -> Outcome:
@@ -68,7 +48,8 @@ def train(config: Any, workdir: str | Path, preemption: Preemption) -> Outcome:
   experiment.check_batch_size()
   with contextlib.ExitStack() as stack:
     if jax.process_index() == 0:
-      stack.enter_context(contextlib.closing(Workdir(workdir, config)))
+      own = Workdir(workdir, config, experiment.facts())
+      stack.enter_context(contextlib.closing(own))
     stack.enter_context(jax.set_mesh(experiment.mesh))
     checkpoints = stack.enter_context(
       contextlib.closing(
@@ -92,7 +73,9 @@ def train(config: Any, workdir: str | Path, preemption: Preemption) -> Outcome:
     last = run.train(state, step)
     outcome = run.outcome(last)
     if jax.process_index() == 0:
-      _write_outcome(Path(workdir), config, outcome)
+      report.write_outcome(Path(workdir) / "results", outcome)
+      report.draw(Path(workdir) / "report.png", outcome.selected)
+      print(f"\n{report.console_table(outcome)}")
     return outcome
 
 
@@ -181,13 +164,14 @@ class _Run:
     except evaluate.StoppedError:
       self._leave(state, step)
       raise
-    value = evaluate.selection_value(
-      results, config.selection.metric, config.switches.average_precision
-    )
+    metric = evaluate.selection_metric(config, results)
+    # Not defined for one class only: no checkpoint is better than another.
+    value = -1.0 if results[metric] is None else results[metric]
     self.writer.write_evaluation(
       step, self.scored.results | {"selection": value}
     )
-    self.checkpoints.select(step, value)
+    by = f"{metric} on the {config.selection.split} split"
+    self.checkpoints.select(step, value, chosen_by=by)
 
   def _score(self, params: Any, examples: Any) -> list[metrics.VideoScore]:
     """Scores a split unless asked to stop."""
@@ -244,34 +228,11 @@ class _Run:
       if last is None or last.step != step:
         last = self._score_test(state.snippet.params, step)
       if best is None or best == step:
-        return Outcome(last, last)
+        return Outcome(last, last, self.checkpoints.chosen_by)
       restored = self.checkpoints.restore(best, self.experiment.state_shapes)
       selected = self._score_test(restored.state.snippet.params, best)
-      return Outcome(last, selected)
+      return Outcome(last, selected, self.checkpoints.chosen_by)
     except evaluate.StoppedError as error:
       raise Preempted(
         "Training is complete; run the same command for its results."
       ) from error
-
-
-def _write_outcome(workdir: Path, config: Any, outcome: Outcome) -> None:
-  """Result files, picture, and the table on the console."""
-  for name, scored in outcome._asdict().items():
-    report.write_results(
-      workdir / "results" / name, scored.videos, scored.results
-    )
-  selected = outcome.selected
-  report.draw(workdir / "report.png", selected.videos, selected.results)
-  split = config.selection.split
-  print(f"\nlast checkpoint, step {outcome.last.step}")
-  print(report.console_table(outcome.last.results))
-  print(
-    f"\nselected by {config.selection.metric} on the {split} split, step "
-    f"{selected.step}"
-  )
-  print(report.console_table(selected.results))
-  for name in ("frame_auc", "frame_ap", "video_auc"):
-    last = outcome.last.results.get(name)
-    chosen = selected.results.get(name)
-    if last is not None and chosen is not None:
-      print(f"selected - last {name}: {chosen - last:+.4f}")

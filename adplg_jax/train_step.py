@@ -8,7 +8,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import optax
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Shaped
 
 from adplg_jax import losses, pseudo_labels, sharding
 from adplg_jax.method import Method
@@ -39,10 +39,7 @@ def train_step(
     The state after the step, and its metrics.
   """
   step = state.step + 1
-  stream = jax.random.fold_in(jax.random.key(seed), step)
-  streams = dict(
-    zip(("video", "snippet"), jax.random.split(stream), strict=True)
-  )
+  streams = dropout_streams(seed, step)
   batch = _prepare(batch, method)
 
   video, output, metrics = _video_update(
@@ -69,6 +66,12 @@ def train_step(
   metrics["labels/hard"] = labels.hard.mean()
   metrics["labels/mean"] = jnp.where(labels.hard, 0, labels.labels).mean()
   return TrainState(step, video, snippet, memory), metrics
+
+
+def dropout_streams(seed: int, step: Any) -> dict[str, jax.Array]:
+  """Keys of the dropout of both branches, functions of (seed, step)."""
+  stream = jax.random.fold_in(jax.random.key(seed), step)
+  return dict(zip(("video", "snippet"), jax.random.split(stream), strict=True))
 
 
 def _prepare(batch: Batch, method: Method) -> Batch:
@@ -135,6 +138,17 @@ def _video_update(
   return _apply(branch, gradient, method.video_optimizer), output, metrics
 
 
+def interleave(
+  normal: Shaped[Array, "b ..."], anomalous: Shaped[Array, "b ..."]
+) -> Shaped[Array, "2*b ..."]:
+  """Pairs as rows of the snippet branch: normal 0, anomalous 0, normal 1, ...
+
+  So the division of b over devices stays as it is.
+  """
+  pairs = jnp.stack([normal, anomalous], axis=1)
+  return pairs.reshape(-1, *pairs.shape[2:])
+
+
 def _snippet_update(
   branch: BranchState,
   batch: Batch,
@@ -142,16 +156,7 @@ def _snippet_update(
   method: Method,
   stream: jax.Array,
 ) -> tuple[BranchState, Metrics]:
-  """Forward, loss and update of the snippet branch on the same batch.
-
-  Pairs are interleaved [b, 2, n, d] before they become rows, so that the
-  division of b over devices stays as it is.
-  """
-
-  def interleave(normal: Array, anomalous: Array) -> Array:
-    pairs = jnp.stack([normal, anomalous], axis=1)
-    return pairs.reshape(-1, *pairs.shape[2:])
-
+  """Forward, loss and update of the snippet branch on the same batch."""
   normal, anomalous = batch["normal"], batch["anomalous"]
   x = interleave(normal["features"], anomalous["features"])
   lengths = interleave(normal["length"], anomalous["length"])

@@ -67,7 +67,25 @@ def load_config(workdir: str | Path) -> Any:
     raise WorkdirError(
       f"{workdir} holds no config.json: it is not the workdir of a run."
     )
-  return ConfigDict(json.loads(file.read_text()))
+  return ConfigDict(_read(file))
+
+
+def _read(file: Path) -> dict[str, Any]:
+  """What a workdir's own file says.
+
+  Raises:
+    WorkdirError: It was damaged.
+  """
+  try:
+    found = json.loads(file.read_text("utf-8"))
+    if not isinstance(found, dict):
+      raise ValueError("it holds no fields")
+  except ValueError as error:
+    raise WorkdirError(
+      f"{file} is damaged ({error}). Remove it and run the same command as at "
+      "first, which writes it again; the checkpoints stay."
+    ) from error
+  return found
 
 
 class Workdir:
@@ -76,16 +94,22 @@ class Workdir:
   The lock is the kernel's (flock): it ends with the process, however that ends.
   """
 
-  def __init__(self, path: str | Path, config: Any):
-    """Locks the folder and settles which configuration it is of.
+  def __init__(
+    self,
+    path: str | Path,
+    config: Any,
+    facts: Mapping[str, Any] | None = None,
+  ):
+    """Locks the folder and settles which configuration and data it is of.
 
     Args:
       path: The folder; made when it is not there.
       config: The run's configuration.
+      facts: What tells its data set from others; None when it has none yet.
 
     Raises:
       WorkdirError: It cannot be written, another run holds it, or it belongs
-        to another configuration.
+        to another configuration or data set.
     """
     self.path = Path(path).absolute()
     try:
@@ -105,27 +129,47 @@ class Workdir:
         "another --workdir."
       ) from error
     try:
-      self._settle(config)
+      self._settle(config, facts)
     except WorkdirError:
       self._lock.close()
       raise
 
-  def _settle(self, config: Any) -> None:
-    """Refuses another run's folder; notes the configuration."""
-    if (self.path / "config.json").exists():
-      changed = differences(load_config(self.path).to_dict(), config.to_dict())
-      if changed:
-        lines = [
-          f"  {name}: {old!r} there, {new!r} now"
-          for name, (old, new) in changed.items()
-        ]
-        raise WorkdirError(
-          f"{self.path} belongs to a run with another configuration:\n"
-          + "\n".join(lines)
-          + "\nChoose another --workdir, or give these fields their old values."
-        )
-    text = json.dumps(config.to_dict(), indent=2) + "\n"
-    write_atomically(self.path / "config.json", text)
+  def _settle(self, config: Any, facts: Mapping[str, Any] | None) -> None:
+    """Refuses another run's folder; notes the configuration and the data."""
+    notes = {"config.json": config.to_dict()}
+    if facts is not None:
+      notes["data.json"] = dict(facts)
+    for name, now in notes.items():
+      if (self.path / name).exists():
+        self._compare(name, _read(self.path / name), now)
+    for name, now in notes.items():
+      write_atomically(self.path / name, json.dumps(now, indent=2) + "\n")
+
+  def _compare(
+    self, file: str, there: Mapping[str, Any], now: Mapping[str, Any]
+  ) -> None:
+    changed = differences(there, now)
+    if not changed:
+      return
+    what, advice = {
+      "config.json": (
+        "with another configuration",
+        "give these fields their old values",
+      ),
+      "data.json": (
+        "on other data of the same name",
+        "name the --config.data_dir of its data set",
+      ),
+    }[file]
+    lines = [
+      f"  {name}: {old!r} there, {new!r} now"
+      for name, (old, new) in changed.items()
+    ]
+    raise WorkdirError(
+      f"{self.path} belongs to a run {what}:\n"
+      + "\n".join(lines)
+      + f"\nChoose another --workdir, or {advice}."
+    )
 
   def close(self) -> None:
     """Gives the lock back."""

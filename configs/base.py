@@ -177,7 +177,8 @@ def get_config(preset: str = "official", history_key: str = "video") -> Any:
   # What the best checkpoint is chosen on: test (as the field does) |
   # validation (training videos held out).
   config.selection.split = "test"
-  # frame_auc | frame_ap | anomalous_auc | video_auc.
+  # frame_auc | frame_ap | anomalous_auc | video_auc; on validation videos
+  # always video_auc.
   config.selection.metric = "frame_auc"
   # Share of the training videos that validation holds out.
   config.selection.validation_share = 0.1

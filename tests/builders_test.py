@@ -8,6 +8,7 @@ import pytest
 
 from adplg_jax import prepare
 from adplg_jax.data import ground_truth, store
+from adplg_jax.data.builders import base
 from tests import layouts
 
 
@@ -29,6 +30,12 @@ class Benchmark:
     return status, printed.out
 
   def report(self, *more):
+    """Prepares it, which must fail and leave nothing; see `report_of`."""
+    report = self.report_of(*more)
+    assert store.prepared(self.root / "data") == []
+    return report
+
+  def report_of(self, *more):
     """Prepares it, which must fail; returns the message in one line."""
     arguments = [self.target, "--features", self.features, "--data_dir"]
     arguments += [self.root / "data", "--segments", 8, *self.more, *more]
@@ -36,7 +43,6 @@ class Benchmark:
       arguments += ["--annotations", self.annotations]
     status = prepare.main([str(argument) for argument in arguments])
     assert status == 1
-    assert store.prepared(self.root / "data") == []
     return " ".join(self.capsys.readouterr().err.split())
 
   def open(self):
@@ -89,6 +95,9 @@ def test_ucf_crime(ucf):
   status, printed = ucf.prepare()
   assert status == 0
   assert re.search(r"training videos, normal +2 +800\n", printed)
+  assert re.search(r"training crops, normal +20 +8000\n", printed)
+  assert re.search(r"training crops, anomalous +20 +8100\n", printed)
+  assert re.search(r"test crops +40 +2900\n", printed)
   assert re.search(r"test snippets +36 +69355\n", printed)
   assert re.search(r"test frames +576 +1109680\n", printed)
   data = ucf.open()
@@ -127,6 +136,12 @@ def test_xd_violence_with_audio(xd):
   assert status == 0
   assert "note: 3 videos whose audio was extended" in printed
   assert "note: 2 videos whose audio was cut" in printed
+  assert re.search(r"training crops, anomalous +10 +9525\n", printed)
+  assert re.search(r"training crops, normal +10 +10245\n", printed)
+  assert re.search(r"test snippets +18 +145649\n", printed)
+  assert re.search(r"test frames +288 +2330384\n", printed)
+  # 32 + 28 + 33 of 288 frames.
+  assert re.search(r"share of them +32.29% +23.08%\n", printed)
   data = xd.open()
   five = list(range(5))
   assert videos(data.test) == {
@@ -156,8 +171,27 @@ def test_xd_violence_without_audio(xd):
   assert xd.open().metadata.feature_width == 1024
 
 
+def test_audio_keeps_its_own_precision(xd):
+  """A float16 video beside float32 audio that float16 cannot hold."""
+  for path in (xd.root / "i3d-features/RGB").glob("v=b*.npy"):
+    np.save(path, np.load(path).astype(np.float16))
+  (sound,) = (xd.root / "vggish-features/train").glob("v=b*.npy")
+  np.save(sound, 1e5 * np.load(sound))
+  assert xd.prepare()[0] == 0
+  for example in xd.open().train_anomalous:
+    assert np.isfinite(example["features"]).all()
+  assert "infinite as float16" in xd.report_of(
+    "--dtype", "float16", "--overwrite"
+  )
+
+
 def test_shanghaitech(shanghai):
-  assert shanghai.prepare()[0] == 0
+  status, printed = shanghai.prepare()
+  assert status == 0
+  assert re.search(r"training videos, anomalous +2 +63\n", printed)
+  assert re.search(r"test frames +240 +140112\n", printed)
+  # 14 + 40 of 240 frames.
+  assert re.search(r"share of them +22.50% +5.62%\n", printed)
   data = shanghai.open()
   ten = list(range(10))
   # A mask is extended with its last value, or cut; without one: normal.
@@ -173,6 +207,15 @@ def test_shanghaitech(shanghai):
   }
   assert list(videos(data.train_anomalous)) == ["01_0014", "05_0018"]
   assert list(videos(data.train_normal)) == ["01_001", "02_002"]
+
+
+def test_masks_of_training_videos_are_left_alone(shanghai):
+  """The official masks are of the official test set, part of it trained on."""
+  layouts.save(shanghai.annotations / "01_0014.npy", np.ones(96))
+  status, printed = shanghai.prepare()
+  assert status == 0
+  assert "note: 1 masks of training videos, not used" in printed
+  assert len(shanghai.open().train_anomalous) == 20
 
 
 def test_shanghaitech_training_list(shanghai):
@@ -243,6 +286,49 @@ def test_xd_clip_by_folders(xd):
   assert data.metadata.official_test_crop == 0
   assert data.metadata.num_crop_keys == 20
   assert len(data.test) == 3
+
+
+@pytest.mark.parametrize("given", ["train", "test"])
+def test_one_csv_tells_both_splits(xd, given):
+  """Of files in one folder: what it does not name is the other split."""
+  xd_clip(xd.root / "clip")
+  for folder in list((xd.root / "clip").iterdir()):
+    for path in folder.iterdir():
+      path.rename(xd.root / "clip" / path.name)
+    folder.rmdir()
+  names = layouts.XD_TRAIN if given == "train" else layouts.XD_TEST
+  crops = range(10 if given == "train" else 1)
+  listing = xd.root / f"xd_{given}.csv"
+  listing.write_text(
+    "path,label\n"
+    + "".join(
+      f"/x/{name}__{crop}.npy,{name.split('_label_')[1]}\n"
+      for name in names
+      for crop in crops
+    )
+  )
+  xd.target, xd.features = "xd_violence:clip", xd.root / "clip"
+  assert xd.prepare("--list", listing)[0] == 0
+  assert set(videos(xd.open().test)) == set(layouts.XD_TEST)
+  assert len(xd.open().train_anomalous) == 20
+
+
+@pytest.mark.parametrize(
+  ("label", "fits"),
+  [
+    *[("Abuse", True), ("abuse", True), ("1.0", True), ("1", True)],
+    *[("Arson", False), ("Dancing", False), ("Normal", False), ("0", False)],
+    *[("2.0", False), ("B1", False)],
+  ],
+)
+def test_labels_of_a_list_must_agree(clip, label, fits):
+  listing = clip.root / "ucf_CLIP_rgb.csv"
+  text = listing.read_text()
+  listing.write_text(text.replace("x264__0.npy,Abuse", f"x264__0.npy,{label}"))
+  if fits:
+    assert clip.prepare()[0] == 0
+  else:
+    assert f"label '{label}', but Abuse001_x264__0.npy" in clip.report()
 
 
 def test_folders_tell_the_split_of_a_lists_lines(xd):
@@ -320,6 +406,16 @@ def spoil_ucf(ucf, what):
     train.write_bytes(b"")
   elif what == "truncated":
     train.write_bytes(train.read_bytes()[:-1])
+  elif what == "zip":
+    train.write_bytes(b"PK\x03\x04 cut off")
+  elif what == "negative":
+    header = train.read_bytes()
+    train.write_bytes(header.replace(b"(6, 1024)", b"(-6,1024)"))
+  elif what == "header":
+    train.write_bytes(train.read_bytes().replace(b"(6, 1024)", b"((6,1024 "))
+  elif what == "unreadable_video":
+    for path in test.parent.glob("*.npy"):
+      path.write_bytes(path.read_bytes()[:-1])
   elif what == "object":
     np.save(train, np.array([x, None], object), allow_pickle=True)
   elif what == "class":
@@ -341,6 +437,12 @@ def spoil_ucf(ucf, what):
     ucf.annotations.write_text(text.replace("-1  -1  -1", "3  9  -1", 1))
   elif what == "class_of_row":
     ucf.annotations.write_text(text.replace("  Abuse ", "  Arson "))
+  elif what == "unknown_class_of_row":
+    ucf.annotations.write_text(text.replace("  Abuse ", "  Dancing "))
+  elif what == "normal_class_of_row":
+    ucf.annotations.write_text(text.replace("  Abuse ", "  Normal "))
+  elif what == "half_span":
+    ucf.annotations.write_text(text.replace("240  -1  -1", "240  300  -1"))
   elif what == "frames":
     ucf.annotations.write_text(text.replace(" 161 Road", " 193 Road"))
   elif what == "late_end":
@@ -362,6 +464,10 @@ UCF_FAULTS = {
   "empty": "empty: 1 .*001_x264.npy: shape is",
   "no_bytes": "empty: 1 .*001_x264.npy: the file has 0 bytes",
   "truncated": "truncated: 1 .*001_x264.npy: truncated: 24703 bytes, .* 24704",
+  "zip": "unreadable: 1 .*001_x264.npy: not an .npy file",
+  "negative": "unreadable: 1 .*001_x264.npy: cannot be read",
+  "header": "unreadable: 1 .*001_x264.npy: not an .npy file",
+  "unreadable_video": "Found 10 faults.* truncated: 10 .*Abuse028",
   "object": "object-array: 1 .*001_x264.npy: an object array",
   "class": "unknown-class: 1 .*Dancing001_x264.npy: class 'Dancing'; allowed:",
   "name": "unknown-name: 1 .*abuse one.npy: the name is not NAME_x264.npy",
@@ -372,6 +478,9 @@ UCF_FAULTS = {
   "training_video": "no-video: 1 .* Abuse001_x264: .* is a training video here",
   "normal_span": "bad-span: 1 .* Normal_Videos_010_x264: normal by its name",
   "class_of_row": "list-label: 1 .* class Arson in the annotations, Abuse by",
+  "unknown_class_of_row": "list-label: 1 .* class Dancing in the annotations",
+  "normal_class_of_row": "list-label: 1 .* class Normal in the annotations",
+  "half_span": "bad-span: 1 .* span 300--1",
   "frames": "frame-count: 1 .*: 193 frames annotated, but 10 snippets of 16",
   "late_end": "bad-span: 1 .* span 165-289 does not fit the video's 256 frames",
   "row": "manifest: 1 .*annotations.txt:2: .* is neither",
@@ -427,6 +536,10 @@ def spoil_xd(xd, what):
     np.save(audio, np.ones((11, 128), np.float32))
   elif what == "audio_width":
     np.save(audio, np.ones((8, 64), np.float32))
+  elif what == "swapped_width":
+    visual = xd.root / f"i3d-features/RGBTest/{name}__3.npy"
+    np.save(visual, np.ones((8, 1088), np.float32))
+    np.save(audio, np.ones((8, 64), np.float32))
   elif what == "class":
     layouts.save(
       xd.root / "i3d-features/RGB/v=x_label_B3-0-0__0.npy",
@@ -445,6 +558,7 @@ XD_FAULTS = {
   "zero_row": "zero-rows: 1 .*B2-0-0__3.npy: 1 of 8 rows are all zero",
   "audio_length": "audio-length: 1 .*vggish.npy: 11 rows of audio for 8 snip",
   "audio_width": "wrong-width: 5 .* is 1088; this data set's is 1152",
+  "swapped_width": "wrong-width: 5 .*: feature width is 1088, 1024 are needed",
   "class": "unknown-class: 1 .*B3-0-0__0.npy: classes 'B3-0-0'; allowed: A",
   "normal_span": "bad-span: 1 .*label_A: normal by its name",
   "no_row": "no-annotation: 1 .* Film No. 2.* without a row",
@@ -569,6 +683,58 @@ def test_arrays_that_do_not_fit_are_refused(ucf, array, message):
   report = ucf.report("--ground-truth", path)
   assert re.search(message, report), report
   assert "ground-truth: " in report
+
+
+@pytest.mark.parametrize("annotated", [True, False])
+def test_an_array_needs_every_test_video(ucf, annotated):
+  """Else nobody knows which frames are whose."""
+  path = layouts.save(ucf.root / "gt.npy", np.zeros(3))
+  for file in (ucf.root / "test/RGB/Abuse").glob("*.npy"):
+    np.save(file, np.full((16, 1024), np.nan, np.float32))
+  if not annotated:
+    ucf.annotations = None
+  kinds = "not-finite,no-video,no-annotation"
+  report = ucf.report("--ground-truth", path, "--skip-bad", kinds)
+  assert "1 of the 4 test videos cannot be read" in report
+
+
+def test_a_damaged_array_is_named(ucf):
+  path = ucf.root / "gt.npy"
+  path.write_bytes(b"PK\x03\x04 cut off")
+  assert f"{path}: cannot be read" in ucf.report("--ground-truth", path)
+
+
+@pytest.mark.parametrize("what", ["bytes", "folder"])
+def test_annotations_that_are_no_text_are_named(ucf, what):
+  ucf.annotations = ucf.root / "odd"
+  if what == "folder":
+    ucf.annotations.mkdir()
+  else:
+    ucf.annotations.write_bytes(b"caf\xe9 165 240")
+  assert re.match(rf"{ucf.annotations}: cannot be read as text", ucf.report())
+
+
+def test_linked_folders_are_read(ucf):
+  folder = ucf.root / "train/RGB/Abuse"
+  folder.rename(ucf.root / "elsewhere")
+  folder.symlink_to(ucf.root / "elsewhere")
+  (ucf.root / "elsewhere" / "circle").symlink_to(folder)
+  assert ucf.prepare()[0] == 0
+  assert set(videos(ucf.open().train_anomalous)) == {
+    "Abuse001_x264",
+    "Arson022_x264",
+  }
+
+
+def test_predicted_size_is_what_is_written(ucf, monkeypatch):
+  predicted = []
+  monkeypatch.setattr(
+    base, "check_disk", lambda folder, needed: predicted.append(needed)
+  )
+  assert ucf.prepare()[0] == 0
+  records = (ucf.root / "data").rglob("*array_record*")
+  written = sum(path.stat().st_size for path in records)
+  assert written <= predicted[0] <= 1.2 * written + 2**17
 
 
 def test_annotations_or_an_array_are_needed(ucf):

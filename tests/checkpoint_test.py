@@ -108,10 +108,12 @@ def test_parts_that_cannot_be_read_are_named(tmp_path, file, read):
     read(checkpoints, place)
 
 
-def test_reasons_stand_at_the_end_of_long_errors():
+def test_reasons_are_not_lost_in_long_errors():
   error = OSError("write " + "x" * 900 + ": No space left on device")
   assert len(checkpoint._first_line(error)) < 620
   assert checkpoint._first_line(error).endswith("No space left on device.")
+  error = OSError("opening " + "[os_error_code='28'] " + "x" * 900)
+  assert checkpoint._first_line(error).startswith("No space left on device: ")
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
@@ -151,7 +153,8 @@ def test_kept_are_the_latest_the_best_and_every_so_many(tmp_path):
   )
   for step in range(1, 10):
     if step % 3 == 0:
-      checkpoints.select(step, {3: 0.9, 6: 0.5, 9: 0.7}[step])
+      value = {3: 0.9, 6: 0.5, 9: 0.7}[step]
+      checkpoints.select(step, value, chosen_by="frame_auc")
     checkpoints.save(step, STATE, {})
   checkpoints.close()
   again = checkpoint.Checkpointer(tmp_path / "checkpoints", read_only=True)
@@ -161,12 +164,34 @@ def test_kept_are_the_latest_the_best_and_every_so_many(tmp_path):
 
 def test_selection_of_steps_done_again_is_forgotten(tmp_path):
   checkpoints = filled(tmp_path)
-  checkpoints.select(2, 0.5)
-  checkpoints.select(3, 0.9)
+  checkpoints.select(2, 0.5, chosen_by="frame_auc")
+  checkpoints.select(3, 0.9, chosen_by="frame_auc")
   checkpoints.forget_after(2)
   again = checkpoint.Checkpointer(tmp_path / "checkpoints")
   assert again.selection(2) == 0.5
   assert again.selection(3) is None
+  assert again.chosen_by == "frame_auc"
+
+
+@pytest.mark.parametrize("text", ["", "[1]", '{"values": {"a": 1}}', "{}"])
+def test_a_damaged_selection_is_named(tmp_path, text):
+  filled(tmp_path).close()
+  file = tmp_path / "checkpoints" / "selection.json"
+  file.write_text(text)
+  with pytest.raises(
+    checkpoint.CheckpointError, match=r"selection.json is damaged.*Remove it"
+  ):
+    checkpoint.Checkpointer(tmp_path / "checkpoints")
+
+
+def test_a_checkpoint_of_another_model_is_named(tmp_path):
+  checkpoints = filled(tmp_path)
+  other = {**STATE, "b": {**STATE["b"], "count": jnp.zeros(5, jnp.int32)}}
+  with pytest.raises(
+    checkpoint.CheckpointError,
+    match=r"1 arrays have another shape, b/count first, \(2,\) there, \(5,\)",
+  ):
+    checkpoints.restore(3, shapes(other))
 
 
 def test_a_missing_step_is_named(tmp_path):

@@ -53,7 +53,14 @@ def test_synthetic_comes_back_as_it_was_made(tmp_path):
   synthetic.prepare_synthetic(str(tmp_path), "tiny", 8)
   data = store.open_dataset(str(tmp_path), "synthetic", "tiny", 8)
   videos = {video.name: video for video in make_videos(spec)}
+  longest = max(
+    (video for video in videos.values() if video.split == "test"),
+    key=lambda video: len(video.features[0]),
+  )
   assert data.metadata == store.Metadata(
+    fingerprint=data.metadata.fingerprint,
+    longest_test_video=longest.name,
+    longest_test_snippets=len(longest.features[0]),
     feature_width=spec.feature_width,
     num_segments=8,
     num_video_keys=spec.train_anomalous,
@@ -242,6 +249,37 @@ def test_values_beyond_half_precision_are_refused(tmp_path, capsys):
   status, printed = prepare_folder(capsys, tmp_path, "--dtype", "float16")
   assert status == 1
   assert "holds 100000, infinite as float16; use --dtype float32" in printed
+
+
+def test_means_that_overflow_are_refused(tmp_path, capsys):
+  rows = layouts.folder(tmp_path)
+  layouts.write_manifest(tmp_path / "manifest.csv", rows)
+  layouts.save(tmp_path / "train10.npy", np.full((7, 4), 3e38, np.float32))
+  status, printed = prepare_folder(capsys, tmp_path, segments=2)
+  assert status == 1
+  assert "train10.npy: its values are finite, but their segment" in printed
+  assert store.prepared(tmp_path / "data") == []
+
+
+def test_the_fingerprint_tells_other_data(tmp_path, capsys):
+  """Features, spans and their order all count; the place does not."""
+  rows = layouts.folder(tmp_path)
+
+  def fingerprint(changed):
+    layouts.write_manifest(tmp_path / "manifest.csv", changed)
+    assert prepare_folder(capsys, tmp_path, "--overwrite")[0] == 0
+    return open_folder(tmp_path).metadata.fingerprint
+
+  first = fingerprint(rows)
+  assert re.fullmatch("[0-9a-f]{8}", first)
+  assert fingerprint(rows) == first
+  assert fingerprint(rows[::-1]) != first
+  spans = [row | {"spans": "17-40"} if "spans" in row else row for row in rows]
+  assert fingerprint(spans) != first
+  x = np.load(tmp_path / "test00.npy")
+  x[1, 2] += 1
+  np.save(tmp_path / "test00.npy", x)
+  assert fingerprint(rows) != first
 
 
 def test_skip_bad_leaves_named_kinds_out(tmp_path, capsys):

@@ -31,6 +31,10 @@ def make_videos(spans_known=True, anomalous=5, normal=3, name="video"):
   return videos
 
 
+def scored(videos, step=7):
+  return report.Scored(step, videos, metrics.evaluate_videos(videos))
+
+
 def drawn(monkeypatch, tmp_path, videos):
   """The figure's axes, without a second look at the pixels."""
   figures = []
@@ -42,7 +46,7 @@ def drawn(monkeypatch, tmp_path, videos):
   save = Figure.savefig
   monkeypatch.setattr(Figure, "savefig", keep)
   path = tmp_path / "report.png"
-  report.draw(path, videos, metrics.evaluate_videos(videos))
+  report.draw(path, scored(videos))
   assert path.read_bytes().startswith(b"\x89PNG")
   assert [file.name for file in tmp_path.iterdir()] == ["report.png"]
   return figures[0].axes
@@ -125,9 +129,11 @@ def test_spans_are_half_open_runs(truth, spans):
 
 
 def test_console_table_shows_every_measure():
-  videos = make_videos()
-  results = metrics.evaluate_videos(videos)
-  table = report.console_table(results)
+  last = scored(make_videos())
+  results = last.results
+  table = report.console_table(report.Outcome(last, last))
+  assert "checkpoint of step 7" in table
+  assert "selected" not in table
   for name in ("frame_auc", "frame_ap", "frame_ap_step", "anomalous_auc"):
     assert f"{results[name]:.4f}" in table
   assert f"{results['best_f1']['f1']:.4f}" in table
@@ -142,11 +148,35 @@ def test_console_table_shows_every_measure():
   ]
 
 
+def test_last_selected_and_their_difference_stand_together(tmp_path):
+  selected = scored(make_videos())
+  # The same scores turned upside down.
+  worse = [v._replace(scores=1 - v.scores) for v in selected.videos]
+  outcome = report.Outcome(scored(worse, 9), selected, "frame_ap on the moon")
+  table = report.console_table(outcome).splitlines()
+  assert table[0] == "last: step 9; selected by frame_ap on the moon: step 7"
+  last, best = outcome.last.results["frame_auc"], selected.results["frame_auc"]
+  row = next(line for line in table if "frame AUC  " in line)
+  assert row.split()[2:] == [
+    f"{last:.4f}",
+    f"{best:.4f}",
+    f"{best - last:+.4f}",
+  ]
+  report.write_outcome(tmp_path, outcome)
+  told = json.loads((tmp_path / "selection.json").read_text())
+  assert told["selected_minus_last"]["frame_auc"] == best - last
+  assert (told["selected_step"], told["last_step"]) == (7, 9)
+  for name, one in (("last", outcome.last), ("selected", selected)):
+    stored = json.loads((tmp_path / name / "metrics.json").read_text())
+    assert stored == {"step": one.step, **one.results}
+
+
 def test_console_table_says_what_is_missing_and_why():
-  unknown = metrics.evaluate_videos(make_videos(spans_known=False))
-  assert unknown["note"] in report.console_table(unknown)
-  normal = metrics.evaluate_videos(make_videos(anomalous=0))
-  text = report.console_table(normal)
+  unknown = scored(make_videos(spans_known=False))
+  table = report.console_table(report.Outcome(unknown, unknown, "video_auc"))
+  assert unknown.results["note"] in table
+  normal = scored(make_videos(anomalous=0))
+  text = report.console_table(report.Outcome(normal, normal))
   assert "video_auc is not defined: every video is normal" in text
 
 
@@ -154,10 +184,11 @@ def test_console_table_says_what_is_missing_and_why():
 def test_results_come_back_from_the_files(tmp_path, spans_known):
   videos = make_videos(spans_known)
   results = metrics.evaluate_videos(videos)
-  report.write_results(tmp_path / "new", videos, results)
+  report.write_results(tmp_path / "new", scored(videos))
   folder = tmp_path / "new"
   assert {f.name for f in folder.iterdir()} == {"metrics.json", "scores.npz"}
-  assert json.loads((folder / "metrics.json").read_text()) == results
+  told = json.loads((folder / "metrics.json").read_text())
+  assert told == {"step": 7, **results}
   with np.load(folder / "scores.npz", allow_pickle=False) as stored:
     borders = np.cumsum(stored["frames"])[:-1]
     again = [

@@ -39,7 +39,7 @@ def tiny(data_dir, **changes):
       "snippet.local_head_width": 4,
       "snippet.global_head_width": 4,
       "snippet.feed_forward_width": 8,
-      "snippet.max_snippets": 64,
+      "snippet.max_snippets": 160,
       "evaluation.every_steps": 4,
       "evaluation.batch_snippets": 256,
       "checkpoint.every_steps": 2,
@@ -164,19 +164,82 @@ def test_nan_stops_the_run_and_is_never_saved(data_dir, tmp_path, capsys):
 
 def test_scores_do_not_depend_on_batching(whole, data_dir, tmp_path):
   """Crops of a video meet by its name, whatever batch they come in."""
-  one = evaluate.evaluate_workdir(whole, "last", output=tmp_path / "a")[1]
+  one = evaluate.evaluate_workdir(whole, "last", output=tmp_path / "a")
+  one = one.last.results
   config_file = whole / "config.json"
   config = json.loads(config_file.read_text())
   try:
     changed = {**config, "evaluation": {**config["evaluation"]}}
     changed["evaluation"]["batch_snippets"] = 64
     config_file.write_text(json.dumps(changed))
-    two = evaluate.evaluate_workdir(whole, "last", output=tmp_path / "b")[1]
+    two = evaluate.evaluate_workdir(whole, "last", output=tmp_path / "b")
+    two = two.last.results
   finally:
     config_file.write_text(json.dumps(config))
   np.testing.assert_allclose(one["frame_auc"], two["frame_auc"], atol=1e-6)
   results = json.loads((whole / "results/last/metrics.json").read_text())
   np.testing.assert_allclose(one["frame_auc"], results["frame_auc"], atol=1e-6)
+
+
+def test_other_features_of_the_same_name_are_refused(
+  whole, data_dir, tmp_path, capsys
+):
+  """data_dir may move, the data may not change."""
+  moved = shutil.copytree(data_dir, tmp_path / "moved")
+  assert main.run(tiny(moved), str(whole)) == 0
+  synthetic_builder.prepare_synthetic(
+    str(tmp_path / "half"), "tiny", 8, dtype="float16"
+  )
+  assert main.run(tiny(tmp_path / "half"), str(whole)) == 1
+  error = capsys.readouterr().err
+  assert "dtype: 'float32' there, 'float16' now" in error
+  assert "fingerprint: " in error
+
+
+def test_a_test_video_that_is_too_long_is_named_at_once(data_dir):
+  with pytest.raises(
+    ValueError, match=r"max_snippets is 8, but test video \w+"
+  ):
+    open_experiment(tiny(data_dir, **{"snippet.max_snippets": 8}))
+
+
+def test_selection_is_stated_and_the_difference_reported(
+  whole, data_dir, tmp_path, capsys
+):
+  """By training, and by evaluate, which writes the same."""
+  assert main.run(tiny(data_dir), str(whole)) == 0
+  said = capsys.readouterr().out
+  assert evaluate.main(["--workdir", str(whole)]) == 0
+  for out in (said, capsys.readouterr().out):
+    assert "last: step 8; selected by frame_auc on the test split: step" in out
+    assert "last  selected  difference" in out
+  for folder in ("results", "evaluation"):
+    told = {
+      name: json.loads((whole / folder / name).read_text())
+      for name in (
+        "last/metrics.json",
+        "selected/metrics.json",
+        "selection.json",
+      )
+    }
+    last, selected, both = told.values()
+    assert both["chosen_by"] == "frame_auc on the test split"
+    assert (last["step"], selected["step"]) == (8, both["selected_step"])
+    change = selected["frame_auc"] - last["frame_auc"]
+    assert both["selected_minus_last"]["frame_auc"] == pytest.approx(change)
+  best = json.loads((whole / "checkpoints" / "selection.json").read_text())
+  assert best["chosen_by"] == "frame_auc on the test split"
+  assert set(best["values"]) == {"4", "8"}
+
+
+def test_results_that_cannot_be_written_are_said_before_the_work(
+  whole, tmp_path, capsys, monkeypatch
+):
+  (tmp_path / "file").write_text("")
+  monkeypatch.setattr(evaluate, "score_videos", None)
+  output = str(tmp_path / "file" / "results")
+  assert evaluate.main(["--workdir", str(whole), "--output", output]) == 1
+  assert f"Not a directory: '{output}'" in capsys.readouterr().err
 
 
 def test_evaluate_says_which_checkpoints_there_are(whole, tmp_path, capsys):
@@ -207,10 +270,10 @@ def test_another_data_set_is_scored_by_its_configuration(
   assert "there is no file no.py" in capsys.readouterr().err
 
 
-def test_validation_selects_on_videos_held_out(data_dir, tmp_path):
+def test_validation_selects_on_videos_held_out(data_dir, tmp_path, capsys):
+  """By video-level AUC, whatever the metric on a test split would be."""
   config = tiny(data_dir)
   config.selection.split = "validation"
-  config.selection.metric = "video_auc"
   config.selection.validation_share = 0.4
   config.total_steps = 4
   experiment = open_experiment(config)
@@ -222,6 +285,8 @@ def test_validation_selects_on_videos_held_out(data_dir, tmp_path):
   assert main.run(config, str(tmp_path)) == 0
   evaluated = [line for line in lines(tmp_path) if "evaluation" in line]
   assert evaluated[0]["selection"] != evaluated[0]["frame_auc"]
+  said = capsys.readouterr().out
+  assert "selected by video_auc on the validation split: step 4" in said
 
 
 class Asked(Preemption):
@@ -342,7 +407,7 @@ def test_no_space_left_is_said_and_nothing_saved_is_lost(data_dir, tmp_path):
   # TensorStore's threads print what befell them as well, before or after.
   start_of = "CheckpointError: A checkpoint could not be written"
   (said,) = [line for line in error.splitlines() if line.startswith(start_of)]
-  assert "os_error_code='27'" in said, said
+  assert "File too large" in said, said
   assert "run the same command" in said
   process = start(data_dir, tmp_path, total_steps=100)
   assert process.communicate(timeout=120) and process.returncode == 0

@@ -27,6 +27,29 @@ def test_another_configuration_is_refused_with_the_difference(tmp_path):
   assert "total_steps" not in str(error.value)
 
 
+def test_other_data_of_the_same_name_is_refused(tmp_path):
+  config = synthetic.get_config()
+  # As a conversion makes it, before its data set is there.
+  Workdir(tmp_path, config).close()
+  Workdir(tmp_path, config, {"fingerprint": "a"}).close()
+  Workdir(tmp_path, config, {"fingerprint": "a"}).close()
+  with pytest.raises(
+    WorkdirError,
+    match=r"on other data.*\n  fingerprint: 'a' there, 'b' now\n.*data_dir",
+  ):
+    Workdir(tmp_path, config, {"fingerprint": "b"})
+
+
+@pytest.mark.parametrize("file", ["config.json", "data.json"])
+@pytest.mark.parametrize("text", ["", "[]", '{"seed": 0'])
+def test_damaged_files_are_named(tmp_path, file, text):
+  config = synthetic.get_config()
+  Workdir(tmp_path, config, {"fingerprint": "a"}).close()
+  (tmp_path / file).write_text(text)
+  with pytest.raises(WorkdirError, match=f"{file} is damaged.*Remove it"):
+    Workdir(tmp_path, config, {"fingerprint": "a"})
+
+
 def test_fields_without_meaning_may_change(tmp_path):
   config = synthetic.get_config()
   Workdir(tmp_path, config).close()

@@ -9,12 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from adplg_jax.data.benchmarks import (
-  ANOMALOUS,
-  NORMAL,
-  SNIPPET_FRAMES,
-  UCF_CLASSES,
-)
+from adplg_jax.data.benchmarks import ANOMALOUS, NORMAL, SNIPPET_FRAMES
 from adplg_jax.data.findings import Findings, PreparationError
 from adplg_jax.data.ground_truth import (
   Annotation,
@@ -79,11 +74,12 @@ def _annotate(
       "normal by its name, but annotated with spans; correct either.",
       video.name,
     )
-  if row and row.category in UCF_CLASSES and row.category != video.category:
+  if row and row.category not in (None, video.category):
     findings.add(
       "list-label",
       video.name,
-      f"class {row.category} in the annotations, {video.category} by its name.",
+      f"class {row.category} in the annotations, {video.category} by its name; "
+      "correct either.",
       video.name,
     )
   frames = row.frames if row else None
@@ -94,9 +90,10 @@ def _find_surplus(
   videos: Sequence[Video], names: Mapping[str, object], findings: Findings
 ) -> None:
   splits = {video.name: video.split for video in videos}
+  unreadable = {item.video for item in findings.items} - set(splits)
   for name in names:
     split = splits.get(name)
-    if split != "test":
+    if split != "test" and name not in unreadable:
       where = "is a training video here" if split else "has no feature file"
       findings.add(
         "no-video",
@@ -141,10 +138,11 @@ def _read_flags(path: Path) -> np.ndarray:
     ValueError: It is something else.
   """
   try:
-    array = np.load(path, allow_pickle=False)
-  except (OSError, EOFError) as error:
+    with path.open("rb") as file:
+      array = np.lib.format.read_array(file, allow_pickle=False)
+  except Exception as error:  # A damaged file raises almost anything.
     raise ValueError(f"cannot be read: {error}") from error
-  if not isinstance(array, np.ndarray) or array.dtype.kind not in "biuf":
+  if array.dtype.kind not in "biuf":
     raise ValueError("no array of numbers")
   array = array.squeeze()
   if array.ndim != 1 or not len(array) or not np.isin(array, (0, 1)).all():
@@ -161,12 +159,18 @@ def annotate_by_masks(
 
   Args:
     videos: All videos, their snippets known.
-    masks: Frame masks by the video's name.
+    masks: Frame masks by the video's name. Those of training videos are left
+      alone: the weakly supervised split trains on part of the official test
+      videos.
     findings: Gathers masks without a video.
 
   Returns:
     The videos.
   """
+  training = {video.name for video in videos if video.split == "train"}
+  for _ in training & set(masks):
+    findings.note("masks of training videos, not used")
+  masks = {name: masks[name] for name in masks if name not in training}
   annotated = []
   for video in videos:
     if video.split == "test":
@@ -248,7 +252,7 @@ def _cut_array(
 ) -> list[np.ndarray]:
   """Each video's part of an array; none when anything does not fit.
 
-  A video that could not be read is None, and found already.
+  A video that could not be read is None.
   """
   try:
     array = _read_flags(path)
@@ -257,6 +261,13 @@ def _cut_array(
     return []
   lengths = [video.total_frames for video in videos if video is not None]
   if len(lengths) < len(videos):
+    findings.add(
+      "ground-truth",
+      path,
+      f"{len(videos) - len(lengths)} of the {len(videos)} test videos cannot "
+      "be read, so nobody knows which frames are theirs; mend their files, or "
+      "use --annotations alone.",
+    )
     return []
   total = sum(lengths)
   if len(array) != total:

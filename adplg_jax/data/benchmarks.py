@@ -115,6 +115,10 @@ class Features:
   official_test_crop: int | None = None
   zero_padding: bool = False
 
+  def num_keys(self, *, by_video: bool) -> int:
+    """Memory keys of the complete data set."""
+    return self.expected.videos[1] * (1 if by_video else self.crops)
+
 
 @dataclasses.dataclass(frozen=True)
 class Benchmark:
@@ -267,3 +271,7 @@ SHANGHAITECH = Benchmark(
   },
   test_labels_by_name=False,
 )
+BENCHMARKS: Mapping[str, Benchmark] = {
+  benchmark.name: benchmark
+  for benchmark in (UCF_CRIME, XD_VIOLENCE, SHANGHAITECH)
+}

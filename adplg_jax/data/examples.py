@@ -9,10 +9,13 @@ import numpy as np
 from tqdm import tqdm
 
 from adplg_jax.data import features as feature_files
+from adplg_jax.data.findings import PreparationError
 from adplg_jax.data.reading import read_ahead
 from adplg_jax.data.videos import Crop, Video
 
 SHARD_BYTES = 60 * 2**20
+# An array_record file ends with up to two blocks of its own.
+TAIL_BYTES = 2**17
 # Names, numbers and the record's own bytes.
 EXAMPLE_BYTES = 512
 
@@ -85,7 +88,8 @@ class SplitWriter:
 
   def bytes_written(self) -> int:
     """Predicted size on disk."""
-    return sum(map(self._bytes, self._rows))
+    records = sum(map(self._bytes, self._rows))
+    return records + TAIL_BYTES * len(self._shard_lengths())
 
   def shards(self, progress: tqdm) -> list[ShardFunction]:
     """Functions that give the examples of each shard.
@@ -133,7 +137,13 @@ class SplitWriter:
   def _example(self, row: _Row) -> dict[str, Any]:
     """Reads a crop and makes its example."""
     video = row.video
-    features, length = self._features(row.crop.read())
+    with np.errstate(over="ignore"):
+      features, length = self._features(row.crop.read())
+    if not np.isfinite(features).all():
+      raise PreparationError(
+        f"{row.crop.where()}: its values are finite, but their segment means "
+        f"overflow {self._form.dtype}; scale the features of all videos down."
+      )
     return {
       "features": features,
       "length": length,

@@ -5,6 +5,7 @@ Source: docs/method.md, section 1.
 
 import dataclasses
 import itertools
+import math
 import threading
 from pathlib import Path
 
@@ -110,14 +111,9 @@ def _open(path: Path) -> np.memmap:
     )
   try:
     with _HEADER_LOCK:
-      array = np.load(path, mmap_mode="r", allow_pickle=False)
-  except (ValueError, EOFError, OSError) as error:
+      array = np.lib.format.open_memmap(path, mode="r")
+  except Exception as error:  # A damaged file raises almost anything.
     raise _unreadable(path, error) from error
-  if not isinstance(array, np.memmap):
-    array.close()
-    raise FeatureFileError(
-      path, "unreadable", "an .npz archive; save one array with np.save."
-    )
   if array.dtype.newbyteorder("=").name not in DTYPES:
     raise FeatureFileError(
       path,
@@ -138,7 +134,7 @@ def _open(path: Path) -> np.memmap:
 
 
 def _unreadable(path: Path, error: Exception) -> FeatureFileError:
-  """Tells apart what np.load says in several ways."""
+  """Tells apart what NumPy says in several ways."""
   size = path.stat().st_size
   if size == 0:
     return FeatureFileError(
@@ -151,9 +147,12 @@ def _unreadable(path: Path, error: Exception) -> FeatureFileError:
         shape, _, dtype = np.lib.format.read_array_header_1_0(file)
       else:
         shape, _, dtype = np.lib.format.read_array_header_2_0(file)
-    except ValueError:
+    except Exception:
       return FeatureFileError(
-        path, "unreadable", f"not an .npy file ({error}); save it with np.save."
+        path,
+        "unreadable",
+        f"not an .npy file, but perhaps an .npz archive ({error}); save one "
+        "array with np.save.",
       )
     start = file.tell()
   if dtype.hasobject:
@@ -165,8 +164,8 @@ def _unreadable(path: Path, error: Exception) -> FeatureFileError:
     )
   if 0 in shape:
     return _empty(path, shape)
-  needed = start + int(np.prod(shape)) * dtype.itemsize
-  if size < needed:
+  needed = start + math.prod(shape) * dtype.itemsize
+  if min(shape, default=0) >= 0 and size < needed:
     return FeatureFileError(
       path,
       "truncated",
@@ -241,7 +240,7 @@ def join_audio(
     audio: Audio of the same video.
 
   Returns:
-    The joined channels.
+    The joined channels, in the wider of both types.
 
   Raises:
     ValueError: The lengths differ by more than two rows.
@@ -254,4 +253,4 @@ def join_audio(
       "two again."
     )
   rows = np.minimum(np.arange(len(features)), len(audio) - 1)
-  return np.concatenate([features, audio[rows].astype(features.dtype)], axis=1)
+  return np.concatenate([features, audio[rows]], axis=1)

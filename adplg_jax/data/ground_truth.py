@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Bool, Int
 
-from adplg_jax.data.findings import Findings
+from adplg_jax.data.findings import Findings, PreparationError
 from adplg_jax.data.videos import Span
 
 SPAN_ENDS = ("exclusive", "inclusive")
@@ -166,8 +166,18 @@ def read_xd_violence(path: Path, findings: Findings) -> dict[str, Annotation]:
 
 
 def _lines(path: Path) -> Iterator[tuple[str, str]]:
-  """Lines that are not empty, each with its place."""
-  text = path.read_text(encoding="utf-8-sig")
+  """Lines that are not empty, each with its place.
+
+  Raises:
+    PreparationError: No text can be read there.
+  """
+  try:
+    text = path.read_text(encoding="utf-8-sig")
+  except (OSError, UnicodeDecodeError) as error:
+    raise PreparationError(
+      f"{path}: cannot be read as text: {error}; --annotations must name the "
+      "official annotation file."
+    ) from error
   for number, line in enumerate(text.splitlines(), 1):
     if line.strip():
       yield f"{path}:{number}", line.strip()
@@ -183,14 +193,14 @@ def _add(
   frames: int | None = None,
   category: str | None = None,
 ) -> None:
-  """Adds a row; a pair with -1 is no span."""
+  """Adds a row; a pair of -1 is no span."""
   name = bare_name(name)
   if name in annotations:
     findings.add("manifest", where, f"{name} is annotated twice; keep one row.")
     return
   pairs = zip(numbers[::2], numbers[1::2], strict=True)
   try:
-    spans = tuple(make_span(*pair) for pair in pairs if -1 not in pair)
+    spans = tuple(make_span(*pair) for pair in pairs if pair != (-1, -1))
   except ValueError as error:
     findings.add("bad-span", where, f"{name}: {error}.", name)
     return

@@ -1,12 +1,15 @@
 """Which feature files make up a benchmark: folders, list files, crops."""
 
 import dataclasses
+import os
 import re
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from adplg_jax.data.benchmarks import (
+  NORMAL,
+  XD_CLASSES,
   Benchmark,
   Features,
   FileName,
@@ -70,6 +73,12 @@ def list_videos(
   files = _find_files(benchmark, features, folder, findings)
   chosen = _choose(files, lists, features, findings)
   listed = "test" in chosen
+  if listed:
+    test_names = frozenset(file.name.video for file in chosen["test"])
+  elif "train" in chosen and not test_names:
+    training = {file.name.video for file in chosen["train"]}
+    names = {file.name.video for file in files.values()}
+    test_names = frozenset(names - training)
   for split in SPLITS:
     if split not in chosen:
       chosen[split] = [
@@ -98,7 +107,7 @@ def _find_files(
         f"{root}: no such folder; --features must name the folder that "
         f"{' and '.join(folders.values())} lie in."
       )
-    found = sorted(root.rglob("*.npy"))
+    found = sorted(_npy_files(root))
     if not found:
       raise PreparationError(f"{root}: holds no .npy file.")
     for path in found:
@@ -118,6 +127,20 @@ def _find_files(
         continue
       files[path.name] = _File(path, name, split or _split_of(relative))
   return files
+
+
+def _npy_files(root: Path) -> Iterator[Path]:
+  """All .npy files below a folder, linked folders included."""
+  seen = set()
+  for folder, below, names in os.walk(root, followlinks=True):
+    real = os.path.realpath(folder)
+    if real in seen:
+      below.clear()
+      continue
+    seen.add(real)
+    for name in names:
+      if name.endswith(".npy"):
+        yield Path(folder, name)
 
 
 def _split_of(path: Path) -> str | None:
@@ -175,9 +198,7 @@ def _check_label(
   """Holds a training list's label column against the file's name."""
   if split == "test" or not entry.label:
     return
-  text = entry.label.strip('" ').lower()
-  normal = text in ("0", "0.0", "normal", "a")
-  if normal == bool(name.label):
+  if not _label_fits(entry.label.strip('" '), name):
     findings.add(
       "list-label",
       entry.where,
@@ -185,6 +206,18 @@ def _check_label(
       "the list was edited, or its rows were mixed up.",
       name.video,
     )
+
+
+def _label_fits(label: str, name: FileName) -> bool:
+  """Whether a label is that of the file: 0 or 1, a class, or XD's codes."""
+  if label in ("0", "0.0"):
+    return not name.label
+  if label in ("1", "1.0"):
+    return bool(name.label)
+  codes = [code for code in label.upper().split("-") if code != "0"]
+  category = XD_CLASSES.get(codes[0], label) if codes else label
+  category = NORMAL if category.upper() == "A" else category
+  return category.lower() == name.category.lower()
 
 
 def _group(
@@ -220,7 +253,13 @@ def _group(
         label=first.label,
         category=first.category,
         crops=tuple(
-          FileCrop(crop, own[crop].path, audio=audio) for crop in sorted(own)
+          FileCrop(
+            crop,
+            own[crop].path,
+            audio=audio,
+            visual_width=features.visual_width,
+          )
+          for crop in sorted(own)
         ),
         key=name,
       )

@@ -1,6 +1,7 @@
 """Reads every file of a data set once and checks what it holds."""
 
 import dataclasses
+import zlib
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 
@@ -44,6 +45,7 @@ class _Read:
   mended: str = ""
   zero_rows: int = 0
   largest: float = 0.0
+  checksum: int = 0
   error: FeatureFileError | None = None
 
 
@@ -59,8 +61,8 @@ def scan(
     dtype: Type the features are to be written in.
 
   Returns:
-    The videos with their snippets, those without a readable crop left out;
-    the feature width.
+    The videos with their snippets and checksums, those without a readable crop
+    left out; the feature width.
   """
   pairs = [(video, crop) for video in videos for crop in video.crops]
   results = tqdm(
@@ -90,7 +92,13 @@ def scan(
     _check_lengths(video.name, lengths, findings)
     for text in {read.mended for read in own} - {""}:
       findings.note(text)
-    scanned.append(dataclasses.replace(video, snippets=lengths[0][0]))
+    scanned.append(
+      dataclasses.replace(
+        video,
+        snippets=lengths[0][0],
+        checksum=zlib.crc32(np.array([read.checksum for read in own])),
+      )
+    )
   return scanned, width
 
 
@@ -108,6 +116,7 @@ def _read(video: Video, crop: Crop, visual_width: int | None) -> _Read:
     crop.mended(),
     int(zeros.sum()),
     max(float(array.max()), -float(array.min())),
+    zlib.crc32(np.ascontiguousarray(array)),
   )
 
 

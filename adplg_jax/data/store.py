@@ -9,6 +9,8 @@ import numpy as np
 import tensorflow_datasets as tfds
 from tensorflow_datasets.core import constants
 
+from adplg_jax.data.benchmarks import BENCHMARKS
+
 VERSION = "1.0.0"
 _TEXTS = ("video", "category")
 _INTEGERS = (
@@ -37,6 +39,9 @@ class Metadata:
     dtype: Type of the features as they are written.
     official_test_crop: The one crop that the official evaluation scores, None
       for all.
+    fingerprint: Differs where features, labels or their order differ.
+    longest_test_video: The longest test video.
+    longest_test_snippets: Its snippets.
   """
 
   feature_width: int
@@ -45,6 +50,9 @@ class Metadata:
   num_crop_keys: int
   dtype: str
   official_test_crop: int | None = None
+  fingerprint: str = ""
+  longest_test_video: str = ""
+  longest_test_snippets: int = 0
 
 
 class Split(Sequence[dict[str, Any]]):
@@ -169,6 +177,11 @@ def prepared(root: Path) -> list[str]:
 def _not_prepared(
   path: Path, data_dir: str, builder: str, variant: str, num_segments: int
 ) -> str:
+  if builder in BENCHMARKS and variant not in BENCHMARKS[builder].features:
+    allowed = " | ".join(BENCHMARKS[builder].features)
+    return (
+      f"config.data.variant is {variant!r}; allowed for {builder}: {allowed}."
+    )
   target = {
     "synthetic": f"synthetic --variant {variant}",
     "folder": f"folder --name {variant or 'NAME'} --manifest MANIFEST.csv",

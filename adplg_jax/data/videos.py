@@ -72,11 +72,13 @@ class FileCrop(Crop):
     path: The .npy file.
     column: Which crop of a [T, C, D] file.
     audio: The .npy file of the video's audio.
+    visual_width: Channels the feature file must have, where audio follows.
   """
 
   path: Path
   column: int | None = None
   audio: Path | None = None
+  visual_width: int | None = None
 
   def where(self) -> str:
     """See Crop."""
@@ -101,6 +103,13 @@ class FileCrop(Crop):
     features = feature_files.read_features(self.path, self.column)
     if self.audio is None:
       return features
+    if features.shape[1] != self.visual_width:
+      raise feature_files.FeatureFileError(
+        self.path,
+        "wrong-width",
+        f"feature width is {features.shape[1]}, {self.visual_width} are needed "
+        "before the audio. Use the same extractor for all videos.",
+      )
     if not self.audio.is_file():
       raise feature_files.FeatureFileError(
         self.audio, "missing-audio", "no such file; extract the video's audio."
@@ -130,6 +139,7 @@ class Video:
     spans: Half-open spans of anomalous frames, None when they are not known.
     annotated_frames: Frames that the annotation counts, if it does.
     snippets: T, once the files have been read.
+    checksum: Of its features, once the files have been read.
   """
 
   name: str
@@ -143,6 +153,7 @@ class Video:
   spans: tuple[Span, ...] | None = ()
   annotated_frames: int | None = None
   snippets: int = 0
+  checksum: int = 0
 
   @property
   def total_frames(self) -> int:

@@ -16,6 +16,7 @@ import torch
 from adplg_jax import losses, torch_names, train_step
 from tests.parity import golden, torch_reference
 from tests.parity.pair import Batch, Pair, make_batch
+from tests.parity.shared_dropout import SharedDropout
 
 Errors = dict[str, float]
 
@@ -204,16 +205,22 @@ def _gradient_errors(
 
 
 def train(pair: Pair, steps: int, batch_size: int) -> Errors:
-  """Trains both; losses and labels on the way, all state at the end."""
+  """Trains both; losses and labels on the way, all state at the end.
+
+  Where dropout is on, the reference drops what the package drops.
+  """
   shape = (batch_size, pair.method.num_segments, pair.options.feature_width)
   with pair.scope():
     update = jax.jit(
       functools.partial(train_step.train_step, method=pair.method, seed=0),
       donate_argnames="state",
     )
+  dropout = SharedDropout(pair, seed=0) if pair.options.dropout else None
   found, expected = [], []
   for number in range(steps):
     batch = make_batch(f"step {number}", shape, pair.num_keys)
+    if dropout is not None:
+      dropout.give(batch)
     with pair.scope():
       pair.state, metrics = update(pair.state, pair.jax_batch(batch))
     theirs = pair.reference.step(batch.normal, batch.anomalous, batch.keys)

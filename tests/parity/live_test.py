@@ -84,6 +84,22 @@ def test_fifty_steps_end_in_the_same_state(precision):
   )
 
 
+@pytest.mark.parametrize(
+  ("precision", "steps"),
+  [("float64", 50), ("float32", 30)],
+  indirect=["precision"],
+)
+def test_steps_with_the_same_dropout_masks_end_in_the_same_state(
+  precision, steps
+):
+  """The program with dropout, but for the generator that draws the masks."""
+  options = dataclasses.replace(
+    SMALL, num_blocks=2, dropout=0.7, block_dropout=0.5, warm_up=10
+  )
+  pair = Pair(options, precision, segments=16)
+  check(compare.train(pair, steps, 4), TOLERANCE[precision][2])
+
+
 def test_features_of_another_width_pass_the_same_projection():
   options = dataclasses.replace(SMALL, feature_width=20, windows=(3,))
   pair = Pair(options, "float64", segments=16)

@@ -9,6 +9,7 @@ import abc
 import dataclasses
 import os
 import shutil
+import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -139,6 +140,7 @@ class WsvadBuilder(tfds.core.ShardBasedBuilder):
     check_disk(
       self.data_dir, sum(split.bytes_written() for split in splits.values())
     )
+    longest = max(videos["test"], key=lambda video: video.snippets)
     self.info.metadata.update(  # pyright: ignore[reportOptionalMemberAccess]
       feature_width=width,
       num_segments=config.num_segments,
@@ -148,6 +150,9 @@ class WsvadBuilder(tfds.core.ShardBasedBuilder):
       num_videos={name: len(v) for name, v in videos.items()},
       test_crops=splits["test"].crops,
       notes=dict(collection.findings.notes),
+      fingerprint=fingerprint(videos, config),
+      longest_test_video=longest.name,
+      longest_test_snippets=longest.snippets,
       **collection.metadata,
     )
     bar = tqdm(
@@ -208,6 +213,22 @@ def split_name(video: Video) -> str:
   if video.split == "test":
     return "test"
   return "train_anomalous" if video.label else "train_normal"
+
+
+def fingerprint(
+  splits: Mapping[str, Sequence[Video]], config: WsvadConfig
+) -> str:
+  """Eight digits that differ where what is written differs.
+
+  Features, labels, spans, keys and the order of the videos all count.
+  """
+  told = [
+    (len(video.crops), dataclasses.replace(video, crops=()))
+    for videos in splits.values()
+    for video in videos
+  ]
+  written = repr((config.num_segments, config.dtype, told))
+  return f"{zlib.crc32(written.encode()):08x}"
 
 
 def check_classes(videos: Sequence[Video], findings: Findings) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from adplg_jax.data.annotate import annotate_by_array
-from adplg_jax.data.benchmarks import Benchmark, Expected
+from adplg_jax.data.benchmarks import Benchmark, Features
 from adplg_jax.data.builders.base import Collection, WsvadBuilder, WsvadConfig
 from adplg_jax.data.findings import Findings, PreparationError
 from adplg_jax.data.ground_truth import frame_labels
@@ -78,7 +78,7 @@ class BenchmarkBuilder(WsvadBuilder):
       },
       features.zero_padding,
       lambda videos: self._add_truth(videos, annotations, listing, findings),
-      lambda videos: totals(videos, features.expected),
+      lambda videos: totals(videos, features),
     )
 
   def _add_truth(
@@ -109,7 +109,7 @@ class BenchmarkBuilder(WsvadBuilder):
     return videos
 
 
-def totals(videos: Sequence[Video], expected: Expected) -> list[str]:
+def totals(videos: Sequence[Video], features: Features) -> list[str]:
   """A table of what was found beside what the complete data set has."""
   test = [video for video in videos if video.split == "test"]
   train = [video for video in videos if video.split == "train"]
@@ -118,14 +118,28 @@ def totals(videos: Sequence[Video], expected: Expected) -> list[str]:
     int(frame_labels(video.spans or (), video.total_frames).sum())
     for video in test
   )
+  expected = features.expected
   normal, abnormal, tested = expected.videos
+  # Of CLIP's test videos one crop is enough.
+  test_crops = tested * features.crops
+  if features.official_test_crop is not None:
+    test_crops = None
   share = expected.anomalous_share
   rows = [
     ("training videos, normal", sum(not v.label for v in train), normal),
     ("training videos, anomalous", sum(v.label for v in train), abnormal),
-    ("training crops", sum(len(v.crops) for v in train), None),
+    (
+      "training crops, normal",
+      sum(len(v.crops) for v in train if not v.label),
+      normal * features.crops,
+    ),
+    (
+      "training crops, anomalous",
+      sum(len(v.crops) for v in train if v.label),
+      abnormal * features.crops,
+    ),
     ("test videos", len(test), tested),
-    ("test crops", sum(len(v.crops) for v in test), None),
+    ("test crops", sum(len(v.crops) for v in test), test_crops),
     ("test snippets", sum(v.snippets for v in test), expected.test_snippets),
     ("test frames", frames, expected.test_frames),
     (
