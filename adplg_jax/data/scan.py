@@ -96,7 +96,7 @@ def scan(
       dataclasses.replace(
         video,
         snippets=lengths[0][0],
-        checksum=zlib.crc32(np.array([read.checksum for read in own])),
+        checksum=zlib.crc32(np.array([read.checksum for read in own]).data),
       )
     )
   return scanned, width
@@ -116,7 +116,7 @@ def _read(video: Video, crop: Crop, visual_width: int | None) -> _Read:
     crop.mended(),
     int(zeros.sum()),
     max(float(array.max()), -float(array.min())),
-    zlib.crc32(np.ascontiguousarray(array)),
+    zlib.crc32(np.ascontiguousarray(array).data),
   )
 
 
