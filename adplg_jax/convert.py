@@ -12,7 +12,7 @@ unpickled. Source: docs/method.md, section 7.
 
 import argparse
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -124,11 +124,29 @@ def _branches(config: Any, feature_width: int) -> dict[str, list[Entry]]:
   }
 
 
-def _shapes(entries: Sequence[Entry], params: Any) -> Shapes:
-  """Shapes in torch's layout of a branch's parameters."""
-  empty = jax.tree.map(lambda x: np.empty(x.shape, bool), params)
-  state_dict = torch_names.params_to_torch(entries, empty)
-  return {name: value.shape for name, value in state_dict.items()}
+def expected_shapes(
+  config: Any, feature_width: int, state: train_state.TrainState
+) -> dict[str, dict[str, tuple[int, ...]]]:
+  """Names and shapes of both branches' state dicts, in torch's layout.
+
+  Args:
+    config: The configuration.
+    feature_width: D.
+    state: A train state, or its shapes.
+
+  Returns:
+    {"video": {name: shape}, "snippet": {name: shape}}.
+  """
+  expected = {}
+  for name, entries in _branches(config, feature_width).items():
+    params = getattr(state, name).params
+    empty = jax.tree.map(lambda x: np.empty(x.shape, bool), params)
+    state_dict = torch_names.params_to_torch(entries, empty)
+    expected[name] = {key: value.shape for key, value in state_dict.items()}
+  expected["snippet"] |= torch_names.unused_shapes(
+    config.snippet.width, config.snippet.windows, config.snippet
+  )
+  return expected
 
 
 def from_torch(
@@ -154,23 +172,20 @@ def from_torch(
     config, feature_width=feature_width, num_keys=_num_keys(config)
   )
   state = jax.jit(lambda: train_state.init_state(method, config.seed))()
+  expected = expected_shapes(config, feature_width, state)
   params, faults = {}, []
   for name, entries in _branches(config, feature_width).items():
-    branch = getattr(state, name).params
-    expected = dict(_shapes(entries, branch))
-    if name == "snippet":
-      expected |= torch_names.unused_shapes(
-        config.snippet.width, config.snippet.windows, config.snippet
-      )
     found = {key: value.shape for key, value in loaded[name].items()}
-    off = entry_faults(found, expected)
+    off = entry_faults(found, expected[name])
     if off:
       faults.append(f"{files[name]} does not fit the configuration (--config):")
       faults += off
       continue
     converted = torch_names.params_from_torch(entries, loaded[name])
     params[name] = jax.tree.map(
-      lambda x, like: jnp.asarray(x, like.dtype), converted, branch
+      lambda x, like: jnp.asarray(x, like.dtype),
+      converted,
+      getattr(state, name).params,
     )
   if faults:
     raise ConvertError("\n".join(faults))

@@ -12,7 +12,11 @@ torch = pytest.importorskip(
   "torch", reason="the extra `torch` is not installed: conversion untested"
 )
 
-from adplg_jax import convert, evaluate, main  # noqa: E402
+import jax  # noqa: E402
+
+from adplg_jax import convert, evaluate, main, train_state  # noqa: E402
+from adplg_jax import method as method_lib  # noqa: E402
+from adplg_jax.configs import ucf_crime, xd_violence  # noqa: E402
 from adplg_jax.data.builders import synthetic as synthetic_builder  # noqa: E402
 from tests.parity import torch_reference  # noqa: E402
 
@@ -220,6 +224,76 @@ def test_missing_and_damaged_files(files, tmp_path, capsys):
   assert from_torch(tmp_path, video="list.pkl") == 1
   assert "no state dict" in capsys.readouterr().err
   assert not Path(tmp_path / "run").exists()
+
+
+def test_entries_have_the_programs_names_and_shapes():
+  """At full width, as the authors' modules have them."""
+  config = ucf_crime.get_config()
+  method = method_lib.from_config(config, feature_width=1024, num_keys=1)
+  state = jax.eval_shape(lambda: train_state.init_state(method, 0))
+  expected = convert.expected_shapes(config, 1024, state)
+  with torch.device("meta"):
+    theirs = {
+      "video": torch_reference.VideoBranch(torch_reference.Options()),
+      "snippet": torch_reference.SnippetBranch(torch_reference.Options()),
+    }
+  for name, module in theirs.items():
+    shapes = {k: tuple(v.shape) for k, v in module.state_dict().items()}
+    assert expected[name] == shapes
+
+
+def test_odd_entries_are_named_in_both_files(files, tmp_path, capsys):
+  video, snippet = files.video.state_dict(), files.snippet.state_dict()
+  video["classifier_v.0.bias"] = torch.zeros(4, dtype=torch.int64)
+  video["Snippts_Fuse.q.bias"] = torch.zeros(8).to_sparse()
+  snippet["LSA1.pos_emb.weight"] = 3
+  torch.save(video, tmp_path / "v.pkl")
+  torch.save(snippet, tmp_path / "s.pkl")
+  assert from_torch(tmp_path) == 1
+  error = capsys.readouterr().err
+  assert "classifier_v.0.bias: of type torch.int64" in error
+  assert "Snippts_Fuse.q.bias: a tensor of layout torch.sparse_coo" in error
+  assert "LSA1.pos_emb.weight: int, not a tensor" in error
+
+
+def test_entries_that_are_off_in_either_file_are_listed(
+  files, tmp_path, capsys
+):
+  """Even those that the feature width is read from."""
+  video, snippet = files.video.state_dict(), files.snippet.state_dict()
+  del video["classifier_v.3.bias"]
+  del snippet["embedding.conv_1.0.weight"]
+  snippet["surplus"] = torch.zeros(1)
+  torch.save(video, tmp_path / "v.pkl")
+  torch.save(snippet, tmp_path / "s.pkl")
+  assert from_torch(tmp_path) == 1
+  error = capsys.readouterr().err
+  for said in (
+    "missing: classifier_v.3.bias",
+    "missing: embedding.conv_1.0.weight",
+    "surplus: surplus",
+  ):
+    assert said in error
+
+
+def test_parameters_and_half_precision_are_read(files, tmp_path):
+  video = {
+    k: torch.nn.Parameter(v.bfloat16())
+    for k, v in files.video.state_dict().items()
+  }
+  torch.save(video, tmp_path / "v.pkl")
+  assert from_torch(tmp_path) == 0
+  assert to_torch(tmp_path) == 0
+  back = torch.load(tmp_path / "v2.pkl", weights_only=True)
+  for key, value in video.items():
+    assert torch.equal(back[key], value.detach().float())
+
+
+def test_weights_of_a_benchmark_that_is_not_prepared_here(capsys):
+  config = xd_violence.get_config("i3d")
+  config.data_dir = "/nowhere"
+  assert convert._num_keys(config) == 9525
+  assert "is not prepared here: to train on" in capsys.readouterr().out
 
 
 def test_without_torch_the_extra_is_named(files, tmp_path, monkeypatch, capsys):

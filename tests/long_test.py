@@ -1,7 +1,9 @@
-"""What takes minutes: chaos, full counts, an installation elsewhere."""
+"""What takes minutes: chaos, full counts, the demo, README's commands."""
 
 import json
 import os
+import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -9,6 +11,8 @@ import venv
 from pathlib import Path
 
 import pytest
+
+from tests import layouts
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[1]
@@ -35,6 +39,96 @@ def test_twenty_kills_change_nothing():
   assert "kills 20, resumes 20" in said
   assert "state equal to the bit: True" in said
   assert "metrics equal, wall times aside: True" in said
+
+
+def test_the_demo_proves_something(tmp_path):
+  """Its last lines are the four that the README promises."""
+  said = run(
+    sys.executable, "-m", "adplg_jax.demo", "--workdir", tmp_path / "demo"
+  )
+  found = {}
+  for line in said.splitlines()[-4:]:
+    match = re.fullmatch(
+      r"(\w+) frame_auc=(0\.\d{3}) frame_ap=(0\.\d{3})", line
+    )
+    assert match, line
+    found[match[1]] = float(match[2])
+  assert list(found) == ["untrained", "best_simple", "linear_mil", "trained"]
+  assert found["trained"] >= 0.9
+  assert found["trained"] >= found["best_simple"] + 0.1
+  assert found["trained"] > max(found["linear_mil"], found["untrained"])
+  assert (tmp_path / "demo" / "report.png").exists()
+
+
+def test_the_quality_benchmark_compares_both_programs(tmp_path):
+  pytest.importorskip("torch", reason="PyTorch is not installed: no reference")
+  said = run(
+    *(sys.executable, "-m", "benchmarks.quality", "--seeds", 2, "--steps", 3),
+    *("--data_dir", tmp_path),
+  )
+  assert "synthetic/small, seeds 0 to 1, 3 steps" in said
+  for metric in ("frame_auc", "frame_ap"):
+    assert re.search(rf"{metric} jax - torch [+-]0\.\d+, 90 % interval", said)
+
+
+SHORT = (
+  "--config.total_steps=2",
+  "--config.warm_up_steps=1",
+  "--config.batch_size=2",
+)
+
+
+def test_every_command_of_the_readme_runs(tmp_path):
+  """In its order, on small files in place of DIR, FILE and NAME."""
+  torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+  from tests.parity import torch_reference
+
+  for name in ("configs", "tests"):
+    (tmp_path / name).symlink_to(ROOT / name)
+  layouts.write_manifest(tmp_path / "manifest.csv", layouts.folder(tmp_path))
+  annotations = layouts.ucf_crime(tmp_path / "ucf")
+  options = torch_reference.Options()
+  for name in ("VideoBranch", "SnippetBranch"):
+    branch = getattr(torch_reference, name)(options)
+    torch.save(branch.state_dict(), tmp_path / f"{name[0]}.pkl")
+    if name == "SnippetBranch":
+      before = branch.state_dict()
+  del branch
+  lines = [
+    line.strip()
+    for line in (ROOT / "README.md").read_text().splitlines()
+    if line.startswith("    python ")
+  ]
+  assert len(lines) == 9
+  for line in lines:
+    folder = "converted" if "convert" in line else "ucf"
+    for word, real in (
+      ("NAME", "mine"),
+      ("FILE", annotations),
+      ("DIR", folder),
+    ):
+      line = re.sub(rf"\b{word}\b", str(real), line)
+    command = shlex.split(line)
+    command[0] = sys.executable
+    if "adplg_jax.main" in command:
+      command += SHORT
+    if "to-torch" in command:
+      (tmp_path / "S.pkl").unlink()
+    run(
+      *command,
+      cwd=tmp_path,
+      TFDS_DATA_DIR=str(tmp_path / "data"),
+      PYTHONPATH=str(ROOT),
+    )
+  for name in ("synthetic", "mine", "ucf"):
+    assert (tmp_path / "runs" / name / "report.png").exists(), name
+  assert (tmp_path / "runs/mine/evaluation/selection.json").exists()
+  after = torch.load(tmp_path / "S.pkl", weights_only=True)
+  snippet = torch_reference.SnippetBranch(options)
+  snippet.load_state_dict(after, strict=True)
+  for key, value in before.items():
+    if not torch_reference.UNUSED.match(key):
+      assert torch.equal(after[key], value), key
 
 
 def test_full_counts_stay_within_memory(tmp_path):

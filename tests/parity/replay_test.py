@@ -24,14 +24,23 @@ def run(*arguments):
 
 
 @pytest.mark.parametrize(
-  "precision",
-  ["float64", pytest.param("float32", marks=pytest.mark.slow)],
+  ("implementation", "precision"),
+  [
+    ("jax", "float64"),
+    pytest.param("jax", "float32", marks=pytest.mark.slow),
+    pytest.param("torch", "float64", marks=pytest.mark.slow),
+  ],
 )
-def test_every_golden_quantity_agrees(precision):
-  done = run(GOLDEN, "--precision", precision)
+def test_every_golden_quantity_agrees(implementation, precision):
+  if implementation == "torch":
+    pytest.importorskip("torch", reason="PyTorch is not installed")
+  done = run(
+    GOLDEN, "--precision", precision, "--implementation", implementation
+  )
   off = [line for line in done.stdout.splitlines() if line.endswith("OFF")]
   assert done.returncode == 0, (off[:20], done.stderr[-2000:])
-  assert "1422 of 1422 quantities ok" in done.stdout
+  said = f"1422 of 1422 quantities ok ({implementation}, {precision})"
+  assert said in done.stdout
 
 
 class Perfect:
