@@ -1,5 +1,6 @@
 """Many devices and many processes run the same run."""
 
+import json
 import os
 import re
 import shutil
@@ -186,14 +187,28 @@ def test_processes_that_disagree_are_told(data_dir, tmp_path):
     assert "disagree" in error
 
 
-_PROGRAM = """
-import functools, jax, numpy as np
-from adplg_jax import sharding
-from tests.train_step_test import make_batch, small_method
-from adplg_jax import train_state, train_step
+# B = 8 on 8 devices, N = 4, H = 3; a memory far larger than anything else.
+_BATCH, _SEGMENTS, _HISTORY, _WIDTH = 8, 4, 3, 40
+_PROGRAM = f"""
+import functools, json, jax, numpy as np
+from adplg_jax import method as method_lib
+from adplg_jax import sharding, train_state, train_step
+from tests.train_step_test import small_config
 
-method, mesh = small_method(), sharding.make_mesh()
+config = small_config()
+config.num_segments = {_SEGMENTS}
+config.pseudo_labels.history_length = {_HISTORY}
+config.video.width = config.video.attention_width = {_WIDTH}
+config.snippet.width = {_WIDTH}
+method = method_lib.from_config(config, feature_width={_WIDTH}, num_keys=3000)
+mesh = sharding.make_mesh()
 whole = sharding.replicated(mesh)
+part = {{
+  "features": np.ones(({_BATCH}, {_SEGMENTS}, {_WIDTH}), np.float32),
+  "length": np.full({_BATCH}, {_SEGMENTS}, np.int32),
+}}
+key = {{"key": np.arange({_BATCH}, dtype=np.int32)}}
+batch = sharding.put_batch({{"normal": part, "anomalous": part | key}}, mesh)
 with jax.set_mesh(mesh):
   shapes = jax.tree.map(
     lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=whole),
@@ -203,8 +218,10 @@ with jax.set_mesh(mesh):
     functools.partial(train_step.train_step, method=method, seed=0),
     donate_argnames="state", out_shardings=whole,
   )
-  batch = sharding.put_batch(make_batch(0, size=24), mesh)
-  print(step.lower(state=shapes, batch=batch).compile().as_text())
+  text = step.lower(state=shapes, batch=batch).compile().as_text()
+parameters = jax.tree.leaves((shapes.video.params, shapes.snippet.params))
+print(json.dumps([x.shape for x in parameters]))
+print(text)
 """
 _COLLECTIVE = re.compile(
   r"= (\(?.*?\)?) (all-reduce|all-gather|all-to-all|collective-permute|"
@@ -212,9 +229,17 @@ _COLLECTIVE = re.compile(
 )
 
 
+def dimensions(shape):
+  """In ascending order, those of 1 left out: layouts do not matter."""
+  return tuple(sorted(size for size in shape if size != 1))
+
+
 def test_collectives_are_what_must_be_there():
-  """Gradients and scalars are summed; only labels and keys are gathered."""
-  text = subprocess.run(
+  """Gradients, batch-axis losses, and the memory's rows of the batch.
+
+  No activations, no parameters and not the whole memory are gathered.
+  """
+  done = subprocess.run(
     [sys.executable, "-c", _PROGRAM],
     env={
       **os.environ,
@@ -223,19 +248,29 @@ def test_collectives_are_what_must_be_there():
     },
     capture_output=True,
     text=True,
-    check=True,
-  ).stdout
+    check=False,
+  )
+  assert done.returncode == 0, done.stderr[-2000:]
+  parameters, text = done.stdout.split("\n", 1)
+  parameters = json.loads(parameters)
   found = {}
   for shapes, kind in _COLLECTIVE.findall(text):
-    for dims in re.findall(r"\w+\[([\d,]*)\]", shapes):
-      size = int(np.prod([int(d) for d in dims.split(",") if d]))
-      found.setdefault(kind, []).append(size)
-  batch, segments, history = 24, 8, 3
-  assert found.get("all-gather"), text[:2000]
-  # The memory's rows of the batch; not activations, not the memory of 5 keys
-  # grown to thousands, not parameters.
-  assert max(found["all-gather"]) <= batch * segments * history, found
-  assert not found.get("all-to-all"), found
-  # Neighbours along the batch, for the smoothness: a row of a device's share.
-  assert max(found.get("collective-permute", [0])) <= segments * 3, found
-  assert found["all-reduce"]
+    for sizes in re.findall(r"\w+\[([\d,]*)\]", shapes):
+      shape = dimensions(int(size) for size in sizes.split(",") if size)
+      found.setdefault(kind, set()).add(shape)
+  gathered = {
+    (_BATCH,),  # keys, and which item is the last of its key
+    dimensions((_BATCH, _SEGMENTS)),  # raw labels
+    dimensions((_BATCH, _HISTORY, _SEGMENTS)),  # their windows
+  }
+  assert dimensions((_BATCH, _SEGMENTS)) in found["all-gather"]
+  assert found["all-gather"] <= gathered
+  gradients = {dimensions(shape) for shape in parameters}
+  # The convolution is one product; of the tables N rows are reached.
+  gradients |= {(_WIDTH, 3 * _WIDTH), (_SEGMENTS, _WIDTH)}
+  assert (_WIDTH, _WIDTH) in found["all-reduce"]
+  # Losses and counts; the sparsity's sums along the batch.
+  assert found["all-reduce"] <= gradients | {(), (_SEGMENTS,)}
+  # Neighbours along the batch, for the smoothness.
+  assert found.get("collective-permute", set()) <= {(_SEGMENTS,)}
+  assert not set(found) - {"all-gather", "all-reduce", "collective-permute"}

@@ -67,7 +67,9 @@ def measure(width: str, precision: str) -> dict[str, float]:
     rows[f"{steps} steps, {kind}"] = _worst(errors, kind)
   if not full:
     dropped = dataclasses.replace(options, dropout=0.7, block_dropout=0.5)
-    errors = compare.train(Pair(dropped, precision, segments=segments), steps, 4)
+    errors = compare.train(
+      Pair(dropped, precision, segments=segments), steps, 4
+    )
     for kind in _STATE:
       title = f"{steps} steps, same dropout masks, {kind}"
       rows[title] = _worst(errors, kind)
