@@ -1,25 +1,47 @@
-"""All processes of a job must mean the same run before they start it."""
+"""All processes of a job must mean the same run before they start it.
 
+They tell each other through the job's coordinator; no device takes part, so
+that even processes of another precision or with other devices understand each
+other.
+"""
+
+import contextlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-import jax
-import numpy as np
-from jax.experimental import multihost_utils
+# There is no public way to the coordinator's store.
+from jax._src import distributed
 
 from adplg_jax.workdir import flatten
 
-# What may differ from host to host.
+# What may differ from host to host; that the data are the same, their
+# fingerprint says.
 _OWN_FIELDS = (
   "config.data_dir",
   "config.data.cache_gib",
   "config.data.read_threads",
 )
+_REFUSAL = "refusal"
+# Longer than it takes to notice that a process is gone.
+_TIMEOUT_MS = 300_000
 
 
 class DisagreementError(Exception):
   """Processes that were started with different settings or data."""
+
+
+@contextlib.contextmanager
+def shared_refusal() -> Iterator[None]:
+  """Tells the other processes, who wait in `check_agreement`, of a ValueError.
+
+  The error goes on its way once all have heard of it.
+  """
+  try:
+    yield
+  except ValueError as error:
+    _exchange({_REFUSAL: str(error)})
+    raise
 
 
 def check_agreement(mine: Mapping[str, Any]) -> None:
@@ -29,23 +51,21 @@ def check_agreement(mine: Mapping[str, Any]) -> None:
     mine: Settings and facts of the data, as JSON can hold them.
 
   Raises:
-    DisagreementError: In every process, naming the fields and their values.
+    DisagreementError: In every process, naming the fields and their values, or
+      what another process refuses.
   """
-  if jax.process_count() == 1:
-    return
-  fields = {
-    name: value
-    for name, value in flatten(mine).items()
-    if name not in _OWN_FIELDS
-  }
-  text = np.frombuffer(json.dumps(fields).encode(), np.uint8)
-  sizes = multihost_utils.process_allgather(np.array(len(text)))
-  padded = np.pad(text, (0, int(np.max(sizes)) - len(text)))
-  rows = multihost_utils.process_allgather(padded)
-  everyone = [
-    json.loads(row[:size].tobytes())
-    for row, size in zip(np.asarray(rows), np.ravel(sizes), strict=True)
+  everyone = _exchange(
+    {k: v for k, v in flatten(mine).items() if k not in _OWN_FIELDS}
+  )
+  refusals = [
+    f"  process {index}: {told[_REFUSAL]}"
+    for index, told in enumerate(everyone)
+    if _REFUSAL in told
   ]
+  if refusals:
+    raise DisagreementError(
+      "Other processes of this job refuse to run:\n" + "\n".join(refusals)
+    )
   lines = [
     f"  {name}: {[given.get(name) for given in everyone]}"
     for name in sorted(set().union(*everyone))
@@ -57,3 +77,21 @@ def check_agreement(mine: Mapping[str, Any]) -> None:
       + "\n".join(lines)
       + "\nStart all of them with the same configuration and data."
     )
+
+
+def _exchange(mine: Mapping[str, Any]) -> list[dict[str, Any]]:
+  """What each process has to say, in their order; once a run."""
+  job = distributed.global_state
+  if job.client is None:
+    return [dict(mine)]
+  place = "adplg_jax/agreement"
+  job.client.key_value_set(f"{place}/{job.process_id}", json.dumps(mine))
+  everyone = [
+    json.loads(
+      job.client.blocking_key_value_get(f"{place}/{index}", _TIMEOUT_MS)
+    )
+    for index in range(job.num_processes)
+  ]
+  # The first process is the coordinator: it stays until all have read.
+  job.client.wait_at_barrier(place, _TIMEOUT_MS)
+  return everyone

@@ -13,6 +13,7 @@ import logging as std_logging
 import os
 import re
 import shutil
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -111,6 +112,12 @@ def checksums(state: Any) -> dict[str, int]:
   return dict(zip(_paths(state), map(int, sums), strict=True))
 
 
+def _text_checksum(meta: Mapping[str, Any]) -> int:
+  """Checksum of meta data, the same before and after they were JSON."""
+  as_json = json.loads(json.dumps(meta))
+  return zlib.crc32(json.dumps(as_json, sort_keys=True).encode())
+
+
 @jax.jit
 def _finite(leaves: list[jax.Array]) -> list[jax.Array]:
   return [jnp.isfinite(x).all() for x in leaves]
@@ -192,6 +199,7 @@ class Checkpointer:
         "hold finite states. Try lower learning rates in a new workdir."
       )
     meta = dict(meta, versions=versions(), checksums=checksums(state))
+    meta["checksum"] = _text_checksum(meta)
     try:
       self._manager.save(
         step,
@@ -317,6 +325,11 @@ class Checkpointer:
         ),
       )
     state, meta = restored["state"], restored["meta"]
+    if meta.pop("checksum", None) != _text_checksum(meta):
+      raise CheckpointError(
+        f"{self.directory / str(step)} is damaged: its meta data do not have "
+        "the checksum they were saved with."
+      )
     found = checksums(state)
     changed = [k for k, v in meta["checksums"].items() if found.get(k) != v]
     if changed:

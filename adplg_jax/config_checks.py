@@ -1,7 +1,8 @@
 """What a configuration's fields may hold, checked before anything is made."""
 
+import difflib
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 from adplg_jax.workdir import flatten
@@ -73,6 +74,37 @@ _RULES = {
   ),
   "selection.validation_share": _SHARE,
 }
+
+
+def check_fields(names: Iterable[str], config: Any) -> None:
+  """Refuses fields that a configuration does not have.
+
+  Args:
+    names: Fields to be set, such as "video.learning_rate".
+    config: The configuration.
+
+  Raises:
+    ValueError: Naming each field that is not there, and the nearest that are.
+  """
+  fields = list(flatten(config.to_dict()))
+  lines = []
+  for name in names:
+    if name not in fields:
+      nearest = sorted(fields, key=lambda field: _distance(name, field))[:3]
+      lines.append(
+        f"config.{name} is no field. Did you mean "
+        f"{', '.join(f'config.{field}' for field in nearest)}?"
+      )
+  if lines:
+    raise ValueError("\n".join([*lines, "README.md lists all fields."]))
+
+
+def _distance(name: str, field: str) -> tuple[bool, float]:
+  """Initials (lr for learning_rate) come first, then what is spelt alike."""
+  last = field.rpartition(".")[2]
+  initials = "".join(word[0] for word in last.split("_") if word)
+  same = name.rpartition(".")[2] == initials
+  return not same, -difflib.SequenceMatcher(None, name, field).ratio()
 
 
 def check_config(config: Any) -> None:

@@ -270,9 +270,17 @@ def to_torch(
 
   Raises:
     CheckpointError: No such checkpoint, or a damaged one.
+    ConvertError: One file is named for both branches.
+    OSError: A file cannot be written.
     WorkdirError: The folder is not a run's.
   """
   torch = _torch()
+  files = {"video": Path(video), "snippet": Path(snippet)}
+  if files["video"].resolve() == files["snippet"].resolve():
+    raise ConvertError(f"{video} is named for both branches; name two files.")
+  for path in files.values():
+    # What cannot be written is said before anything is.
+    path.parent.mkdir(parents=True, exist_ok=True)
   config = load_config(checkpoint)
   checkpoints = Checkpointer(Path(checkpoint) / "checkpoints", read_only=True)
   step = find_step(checkpoints, which)
@@ -296,7 +304,7 @@ def to_torch(
     f"{len(unused)} entries that training never uses were started as the "
     "program starts them."
   )
-  for name, path in (("video", video), ("snippet", snippet)):
+  for name, path in files.items():
     _write(torch, path, state_dicts[name])
   return step
 
@@ -352,8 +360,8 @@ def main(argv: list[str] | None = None) -> int:
     config.data_dir = arguments.data_dir or config.data_dir
     from_torch(arguments.video, arguments.snippet, arguments.to, config)
     print(f"{arguments.to}: step 0")
-  except (CheckpointError, WorkdirError, ValueError) as error:
-    print(error, file=sys.stderr)
+  except (CheckpointError, OSError, WorkdirError, ValueError) as error:
+    print(f"{type(error).__name__}: {error}", file=sys.stderr)
     return 1
   return 0
 

@@ -38,13 +38,20 @@ class Experiment:
     config: The configuration.
     dataset: The prepared data set.
     method: Models, optimisers, thresholds.
-    mesh: The devices.
   """
 
   config: Any
   dataset: store.Dataset
   method: Method
-  mesh: jax.sharding.Mesh
+
+  @functools.cached_property
+  def mesh(self) -> jax.sharding.Mesh:
+    """The devices of the job.
+
+    Raises:
+      ValueError: Its processes have different numbers of them.
+    """
+    return sharding.make_mesh()
 
   def facts(self) -> dict[str, Any]:
     """What all processes of a job must find in the data set."""
@@ -182,7 +189,7 @@ class Experiment:
 
 
 def open_experiment(config: Any) -> Experiment:
-  """Checks a configuration and opens all it names.
+  """Checks a configuration and opens all it names; touches no device.
 
   The synthetic data set is made on the way when it is not there.
 
@@ -215,4 +222,4 @@ def open_experiment(config: Any) -> Experiment:
     feature_width=metadata.feature_width,
     num_keys=metadata.num_video_keys if by_video else metadata.num_crop_keys,
   )
-  return Experiment(config, dataset, method, sharding.make_mesh())
+  return Experiment(config, dataset, method)

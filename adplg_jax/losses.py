@@ -100,25 +100,37 @@ def dissimilarity(
 
 
 def smoothness(
-  attention: Float[Array, "b n"], *, axis: str = "batch"
+  attention: Float[Array, "b n"],
+  valid: Bool[Array, "b n"],
+  *,
+  axis: str = "batch",
 ) -> Float[Array, ""]:
   """Sum of squared differences of the attention to its next neighbour.
 
   Args:
     attention: Self attention of the anomalous videos.
+    valid: Snippets that are not padding; neighbours count where both are.
     axis: "batch": the neighbour is the next video, as in the program; "time":
       the next snippet.
 
   Returns:
     The loss.
   """
-  step = jnp.diff(attention, axis=0 if axis == "batch" else 1)
+  if axis == "time":
+    attention, valid = attention.T, valid.T
+  step = jnp.where(valid[1:] & valid[:-1], jnp.diff(attention, axis=0), 0)
   return jnp.square(step).sum()
 
 
-def sparsity(attention: Float[Array, "b n"]) -> Float[Array, ""]:
-  """Mean over the snippets of the attention's 2-norm along the batch."""
-  return norm(attention, axis=0).mean()
+def sparsity(
+  attention: Float[Array, "b n"], valid: Bool[Array, "b n"]
+) -> Float[Array, ""]:
+  """Mean over the snippets of the attention's 2-norm along the batch.
+
+  Snippets that are padding (attention 0) in all videos are left out.
+  """
+  snippets = valid.any(0).sum().astype(attention.dtype)
+  return norm(attention, axis=0).sum() / snippets
 
 
 def snippet_classification(

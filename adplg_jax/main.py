@@ -8,7 +8,9 @@ done, 1 refused or failed (the reason is printed), 42 asked to stop and saved,
 43 another process of the job is gone.
 """
 
+import contextlib
 import os
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -17,19 +19,19 @@ import jax
 from absl import app, flags, logging
 from ml_collections import config_flags
 
-from adplg_jax import train
+from adplg_jax import job, train
 from adplg_jax.agreement import DisagreementError
 from adplg_jax.checkpoint import CheckpointError
+from adplg_jax.config_checks import check_fields
+from adplg_jax.evaluate import load_config_file
 from adplg_jax.experiment import set_up_jax
 from adplg_jax.preemption import EXIT_CODE, Preempted, Preemption
 from adplg_jax.workdir import WorkdirError
 
-# A peer of the job died: start the job again to go on.
-EXIT_PEER_LOST = 43
-
+_CONFIG_FILE = str(Path(__file__).parent / "configs" / "synthetic.py")
 _CONFIG = config_flags.DEFINE_config_file(
   "config",
-  str(Path(__file__).parent / "configs" / "synthetic.py"),
+  _CONFIG_FILE,
   "Configuration file, with its argument behind a colon.",
 )
 _WORKDIR = flags.DEFINE_string(
@@ -43,26 +45,27 @@ _DISTRIBUTED = flags.DEFINE_string(
 )
 
 
-def start_distributed(how: str) -> None:
-  """Joins the other processes of the job, before any device is used.
-
-  Raises:
-    ValueError: Not one of the forms of --distributed.
-  """
-  if how == "none":
-    return
-  # The job has its own way with SIGTERM (preemption.py).
-  jax.config.update("jax_enable_preemption_service", False)
-  if how == "auto":
-    jax.distributed.initialize()
-    return
-  parts = how.split(",")
-  if len(parts) != 3 or not parts[1].isdigit() or not parts[2].isdigit():
-    raise ValueError(
-      f"--distributed is {how!r}; allowed: none, auto, or "
-      "HOST:PORT,PROCESSES,INDEX."
-    )
-  jax.distributed.initialize(parts[0], int(parts[1]), int(parts[2]))
+def parse_flags(argv: list[str]) -> list[str]:
+  """Reads the command line; fields that are not there get a short answer."""
+  names = [
+    match[1]
+    for word in argv
+    if (match := re.match(r"--?config\.([\w.]+)(=|$)", word))
+  ]
+  files = [
+    match[1] for word in argv if (match := re.match(r"--?config=(.+)", word))
+  ]
+  try:
+    # A file that cannot be loaded is refused below, in absl's words.
+    config = load_config_file(files[-1] if files else _CONFIG_FILE)
+  except Exception:
+    names, config = [], None
+  try:
+    check_fields(names, config)
+  except ValueError as error:
+    print(error, file=sys.stderr)
+    sys.exit(1)
+  return app.parse_flags_with_usage(argv)
 
 
 def run(config: Any, workdir: str, distributed: str = "none") -> int:
@@ -71,11 +74,12 @@ def run(config: Any, workdir: str, distributed: str = "none") -> int:
   Returns:
     The exit code.
   """
-  preemption = Preemption()
   try:
     set_up_jax(config)
-    start_distributed(distributed)
-    train.train(config, workdir, preemption)
+    job.start(distributed)
+    # Not before: a signal ends a process that waits for the others.
+    with contextlib.closing(Preemption()) as preemption:
+      train.train(config, workdir, preemption)
   except Preempted as stop:
     logging.warning("%s", stop)
     return EXIT_CODE
@@ -86,31 +90,18 @@ def run(config: Any, workdir: str, distributed: str = "none") -> int:
     train.NotFiniteError,
     OSError,
     ValueError,
+    jax.errors.JaxRuntimeError,
   ) as error:
-    print(f"{type(error).__name__}: {error}", file=sys.stderr)
-    return _leave(1, distributed)
-  except jax.errors.JaxRuntimeError as error:
-    if distributed == "none":
+    if job.peer_is_gone(error):
+      print(f"{error}\n{job.PEER_GONE}", file=sys.stderr)
+      job.leave(job.EXIT_PEER_LOST)
+    if isinstance(error, jax.errors.JaxRuntimeError):
       raise
-    print(
-      "Another process of the job is gone, or cannot be reached: "
-      f"{str(error).splitlines()[0]}\nStart all of them again to go on from "
-      "the last checkpoint.",
-      file=sys.stderr,
-    )
-    return _leave(EXIT_PEER_LOST, distributed)
-  finally:
-    preemption.close()
+    print(f"{type(error).__name__}: {error}", file=sys.stderr)
+    job.leave(1)
+    return 1
   print(f"\nresults, picture and checkpoints: {workdir}")
   return 0
-
-
-def _leave(code: int, distributed: str) -> int:
-  """Ends a process of a job without waiting for the others, who may hang."""
-  if distributed != "none":
-    sys.stderr.flush()
-    os._exit(code)
-  return code
 
 
 def main(argv: list[str]) -> int:
@@ -127,4 +118,4 @@ def main(argv: list[str]) -> int:
 
 
 if __name__ == "__main__":
-  app.run(main)
+  app.run(main, flags_parser=parse_flags)

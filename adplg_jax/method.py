@@ -23,7 +23,7 @@ _COMPUTE_TYPES = {
 
 @dataclasses.dataclass(frozen=True)
 class LossWeights:
-  """Weight of each loss; docs/method.md, section 2."""
+  """Weight of each loss; docs/method.md, sections 2 and 4."""
 
   video_classification: float = 1.0
   separation: float = 1.0

@@ -99,7 +99,12 @@ class MetricWriter:
       if name in scalars
     }
     self._bar.set_postfix(shown, refresh=False)
-    self._bar.update(step - self._bar.n)
+    self.advance(step)
+
+  def advance(self, step: int) -> None:
+    """Moves the bar to a step that is done."""
+    if self._enabled:
+      self._bar.update(step - self._bar.n)
 
   def write_evaluation(self, step: int, results: Mapping[str, Any]) -> None:
     """Writes the metrics of an evaluation, and shows them above the bar.

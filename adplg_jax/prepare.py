@@ -121,6 +121,11 @@ def _name(text: str) -> str:
     raise argparse.ArgumentTypeError(
       f"{text!r}: letters, digits, _ . - and first a letter or digit"
     )
+  if text in ("official", "fixed"):
+    raise argparse.ArgumentTypeError(
+      f"{text!r} is a preset's name (configs/folder.py:NAME,PRESET); choose "
+      "another"
+    )
   return text
 
 

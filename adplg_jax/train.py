@@ -1,6 +1,7 @@
 """The training loop: restore, step, log, evaluate, save. No mathematics."""
 
 import contextlib
+import functools
 import math
 from pathlib import Path
 from typing import Any
@@ -9,8 +10,8 @@ import jax
 from absl import logging
 
 from adplg_jax import evaluate, metrics, report, sharding
-from adplg_jax.agreement import check_agreement
-from adplg_jax.checkpoint import Checkpointer
+from adplg_jax.agreement import check_agreement, shared_refusal
+from adplg_jax.checkpoint import Checkpointer, CheckpointError
 from adplg_jax.experiment import Experiment, open_experiment
 from adplg_jax.metric_writer import MetricWriter
 from adplg_jax.preemption import Preempted, Preemption
@@ -42,7 +43,8 @@ def train(config: Any, workdir: str | Path, preemption: Preemption) -> Outcome:
     ValueError: The configuration or the data cannot be used.
     WorkdirError: The workdir cannot be used.
   """
-  experiment = open_experiment(config)
+  with shared_refusal():
+    experiment = open_experiment(config)
   check_agreement({"config": config.to_dict(), "data": experiment.facts()})
   # Before the workdir becomes this configuration's.
   experiment.check_batch_size()
@@ -51,15 +53,12 @@ def train(config: Any, workdir: str | Path, preemption: Preemption) -> Outcome:
       own = Workdir(workdir, config, experiment.facts())
       stack.enter_context(contextlib.closing(own))
     stack.enter_context(jax.set_mesh(experiment.mesh))
-    checkpoints = stack.enter_context(
-      contextlib.closing(
-        Checkpointer(
-          Path(workdir) / "checkpoints",
-          keep=config.checkpoint.keep,
-          keep_every_steps=config.checkpoint.keep_every_steps,
-        )
-      )
+    checkpoints = Checkpointer(
+      Path(workdir) / "checkpoints",
+      keep=config.checkpoint.keep,
+      keep_every_steps=config.checkpoint.keep_every_steps,
     )
+    stack.push(functools.partial(_close, checkpoints))
     state, step = _restore_or_init(experiment, checkpoints)
     writer = stack.enter_context(
       MetricWriter(
@@ -79,14 +78,36 @@ def train(config: Any, workdir: str | Path, preemption: Preemption) -> Outcome:
     return outcome
 
 
+def _close(
+  checkpoints: Checkpointer, kind: type[BaseException] | None, *_: object
+) -> None:
+  """Ends the checkpoints, unless a process of a job leaves with an error.
+
+  To end them is to wait for the others, who do not know of it.
+  """
+  if kind in (None, Preempted) or jax.process_count() == 1:
+    checkpoints.close()
+
+
 def _restore_or_init(
   experiment: Experiment, checkpoints: Checkpointer
 ) -> tuple[TrainState, int]:
   """The newest whole checkpoint, or the state before the first step."""
   restored = checkpoints.restore_latest(experiment.state_shapes)
   if restored is None:
+    # Evaluations of a run that was ended before its first save.
+    checkpoints.forget_after(0)
     return experiment.init_state(), 0
   logging.warning("Going on from the checkpoint of step %d.", restored.step)
+  total = experiment.config.total_steps
+  if restored.step > total:
+    logging.warning(
+      "config.total_steps is %d, but %d steps are done: nothing is trained, "
+      "and the results are those of step %d.",
+      total,
+      restored.step,
+      restored.step,
+    )
   checkpoints.forget_after(restored.step)
   return restored.state, restored.step
 
@@ -218,6 +239,8 @@ class _Run:
         )
       if step % self.config.log_every_steps == 0:
         self.writer.write(step, values)
+      else:
+        self.writer.advance(step)
 
   def outcome(self, state: TrainState) -> Outcome:
     """Scores the last and the selected parameters."""
@@ -229,7 +252,13 @@ class _Run:
         last = self._score_test(state.snippet.params, step)
       if best is None or best == step:
         return Outcome(last, last, self.checkpoints.chosen_by)
-      restored = self.checkpoints.restore(best, self.experiment.state_shapes)
+      try:
+        restored = self.checkpoints.restore(best, self.experiment.state_shapes)
+      except CheckpointError as error:
+        logging.error(
+          "%s The results are those of the last checkpoint alone.", error
+        )
+        return Outcome(last, last)
       selected = self._score_test(restored.state.snippet.params, best)
       return Outcome(last, selected, self.checkpoints.chosen_by)
     except evaluate.StoppedError as error:

@@ -8,7 +8,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import optax
-from jaxtyping import Array, Float, Shaped
+from jaxtyping import Array, Bool, Float, Shaped
 
 from adplg_jax import losses, pseudo_labels, sharding
 from adplg_jax.method import Method
@@ -42,11 +42,11 @@ def train_step(
   streams = dropout_streams(seed, step)
   batch = _prepare(batch, method)
 
-  video, output, metrics = _video_update(
-    state.video, batch, method, streams["video"]
-  )
   anomalous = batch["anomalous"]
   valid = valid_rows(anomalous["length"], method.num_segments)
+  video, output, metrics = _video_update(
+    state.video, batch, valid, method, streams["video"]
+  )
   raw = pseudo_labels.min_max(output.anomalous_attention, valid)
   memory, labels = pseudo_labels.update(
     state.memory,
@@ -88,9 +88,18 @@ def _prepare(batch: Batch, method: Method) -> Batch:
 
 
 def video_losses(
-  output: VideoBranchOutput, method: Method
+  output: VideoBranchOutput, valid: Bool[Array, "b n"], method: Method
 ) -> tuple[Float[Array, ""], Metrics]:
-  """The weighted sum of the video branch's losses, and each by its name."""
+  """The weighted sum of the video branch's losses, and each by its name.
+
+  Args:
+    output: Of the video branch.
+    valid: Snippets of the anomalous videos that are not padding.
+    method: Weights and switches.
+
+  Returns:
+    The sum, and the parts without their weights.
+  """
   weights = method.loss_weights
   parts = {
     "video_classification": losses.video_classification(
@@ -103,16 +112,20 @@ def video_losses(
       output.anomalous_attention, output.cross_attention
     ),
     "smoothness": losses.smoothness(
-      output.anomalous_attention, axis=method.smooth_axis
+      output.anomalous_attention, valid, axis=method.smooth_axis
     ),
-    "sparsity": losses.sparsity(output.anomalous_attention),
+    "sparsity": losses.sparsity(output.anomalous_attention, valid),
   }
   total = sum(getattr(weights, name) * loss for name, loss in parts.items())
   return jnp.asarray(total), parts
 
 
 def _video_update(
-  branch: BranchState, batch: Batch, method: Method, stream: jax.Array
+  branch: BranchState,
+  batch: Batch,
+  valid: Bool[Array, "b n"],
+  method: Method,
+  stream: jax.Array,
 ) -> tuple[BranchState, VideoBranchOutput, Metrics]:
   """Forward, losses and update of the video branch."""
 
@@ -126,7 +139,7 @@ def _video_update(
       train=True,
       rngs={"dropout": stream},
     )
-    total, parts = video_losses(output, method)
+    total, parts = video_losses(output, valid, method)
     return total, (output, parts)
 
   (total, (output, parts)), gradient = jax.value_and_grad(loss, has_aux=True)(

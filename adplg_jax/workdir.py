@@ -143,7 +143,13 @@ class Workdir:
       if (self.path / name).exists():
         self._compare(name, _read(self.path / name), now)
     for name, now in notes.items():
-      write_atomically(self.path / name, json.dumps(now, indent=2) + "\n")
+      try:
+        write_atomically(self.path / name, json.dumps(now, indent=2) + "\n")
+      except OSError as error:
+        raise WorkdirError(
+          f"{self.path / name} cannot be written ({error.strerror}); make room "
+          "or mend the folder's permissions, and run the same command again."
+        ) from error
 
   def _compare(
     self, file: str, there: Mapping[str, Any], now: Mapping[str, Any]

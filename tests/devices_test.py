@@ -3,17 +3,22 @@
 import json
 import os
 import re
+import resource
 import shutil
+import signal
 import socket
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 
 import jax
 import numpy as np
 import pytest
 
+from adplg_jax import sharding
 from adplg_jax.checkpoint import Checkpointer
+from adplg_jax.data.builders.synthetic import prepare_synthetic
 from adplg_jax.experiment import open_experiment
 from adplg_jax.workdir import load_config
 
@@ -140,6 +145,106 @@ def test_two_processes_equal_one(one_device, data_dir, tmp_path):
   for process in start_job(tmp_path, data_dir):
     finish(process)
   assert_same_numbers(one_device, tmp_path)
+  assert [step for step, _ in logged(tmp_path)] == [
+    step for step, _ in logged(one_device)
+  ]
+  for (_, a), (_, b) in zip(logged(tmp_path), logged(one_device), strict=True):
+    np.testing.assert_allclose(a, b, rtol=1e-10, atol=1e-10)
+
+
+def logged(workdir):
+  """(step, all numbers) of each line of the metrics, wall times aside."""
+  lines = []
+  for text in (workdir / "metrics.jsonl").read_text().splitlines():
+    line = json.loads(text)
+    line.pop("time")
+    numbers = [v for k, v in sorted(line.items()) if isinstance(v, float)]
+    lines.append((line["step"], numbers))
+  return lines
+
+
+LONG = ("--config.total_steps=99999", "--config.evaluation.every_steps=99999")
+
+
+def wait_for(condition, seconds=120):
+  deadline = time.monotonic() + seconds
+  while not condition():
+    assert time.monotonic() < deadline
+    time.sleep(0.01)
+
+
+def steps_done(workdir):
+  file = workdir / "metrics.jsonl"
+  return file.read_text().count("\n") if file.exists() else 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("asked", [(0,), (1,), (0, 1)])
+def test_all_processes_leave_at_the_same_step(data_dir, tmp_path, asked):
+  """Whichever is asked to."""
+  job = start_job(tmp_path, data_dir, flags=LONG)
+  # In a state that is not saved: elsewhere a signal ends a process at once.
+  wait_for(lambda: steps_done(tmp_path) % 10 > 3 and steps_done(tmp_path) > 12)
+  for index in asked:
+    job[index].send_signal(signal.SIGTERM)
+  for process in job:
+    finish(process, code=42)
+  saved = [int(p.name) for p in (tmp_path / "checkpoints").glob("[0-9]*[0-9]")]
+  assert max(saved) == logged(tmp_path)[-1][0]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("lost", [0, 1])
+@pytest.mark.parametrize("moment", ["step", "save", "evaluation"])
+def test_a_lost_process_is_noticed_anywhere(data_dir, tmp_path, lost, moment):
+  """Also the coordinator; the survivor leaves with its own code."""
+  flags = [*LONG, "--config.checkpoint.every_steps=5"]
+  if moment == "evaluation":
+    flags[1:] = ["--config.evaluation.every_steps=10"]
+    flags += ["--config.evaluation.batch_snippets=64"]
+  job = start_job(tmp_path, data_dir, flags=flags)
+  wait_for(lambda: steps_done(tmp_path) > 12)
+  if moment == "save":
+    wait_for(lambda: any((tmp_path / "checkpoints").glob("*tmp*")))
+  elif moment == "evaluation":
+    wait_for(lambda: logged_quietly(tmp_path)[-1][0] % 10 == 0)
+  job[lost].kill()
+  error = job[1 - lost].communicate(timeout=130)[1]
+  assert job[1 - lost].returncode == 43, error[-2000:]
+  assert "Another process of the job is gone" in error
+  job[lost].communicate()
+
+
+def logged_quietly(workdir):
+  """`logged`, while a line may be half written."""
+  try:
+    return logged(workdir)
+  except json.JSONDecodeError:
+    return [(1, [])]
+
+
+@pytest.mark.slow
+def test_a_process_that_cannot_save_takes_the_others_along(data_dir, tmp_path):
+  """The one without space says why; nobody waits for it."""
+  job = start_job(tmp_path, data_dir, flags=LONG)
+  wait_for(lambda: steps_done(tmp_path) > 2)
+  for process in job:
+    resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (20_000, 20_000))
+  errors = [process.communicate(timeout=130)[1] for process in job]
+  assert {process.returncode for process in job} <= {1, 43}, errors
+  assert "could not be written" in "".join(errors) or (
+    "cannot be written" in "".join(errors)
+  )
+
+
+def test_a_signal_ends_a_process_that_waits_for_the_others(data_dir, tmp_path):
+  process = start(
+    tmp_path, data_dir, f"--distributed=localhost:{free_port()},2,0"
+  )
+  time.sleep(12)
+  process.send_signal(signal.SIGTERM)
+  process.communicate(timeout=20)
+  assert process.returncode in (42, -signal.SIGTERM)
 
 
 @pytest.mark.slow
@@ -171,20 +276,70 @@ def test_a_lost_process_is_noticed_and_the_job_goes_on(
   assert_same_numbers(one_device, tmp_path)
 
 
-def test_processes_that_disagree_are_told(data_dir, tmp_path):
+def told_apart(tmp_path, *flags, data_dirs):
+  """What two processes say that were given different things."""
   port = free_port()
   jobs = [
     start(
       tmp_path,
-      data_dir,
+      data_dirs[index],
       f"--distributed=localhost:{port},2,{index}",
-      f"--config.video.dropout=0.{index + 1}",
+      *own,
     )
-    for index in range(2)
+    for index, own in enumerate(flags)
   ]
-  for process in jobs:
-    error = finish(process, code=1)
-    assert "disagree" in error
+  return [finish(process, code=1) for process in jobs]
+
+
+def test_processes_that_disagree_are_told(data_dir, tmp_path):
+  """Even on the precision, which no array could tell them."""
+  for error in told_apart(
+    tmp_path,
+    ["--config.video.dropout=0.1"],
+    ["--config.video.dropout=0.2", "--config.precision=float32"],
+    data_dirs=(data_dir, data_dir),
+  ):
+    assert "config.video.dropout: [0.1, 0.2]" in error
+    assert "config.precision: ['float64', 'float32']" in error
+
+
+@pytest.mark.slow
+def test_processes_with_other_data_are_told(data_dir, tmp_path):
+  """Of the same name and counts; only the features differ."""
+  other = tmp_path / "data"
+  prepare_synthetic(str(other), "tiny", 8, dtype="float16")
+  for error in told_apart(
+    tmp_path / "run", [], [], data_dirs=(data_dir, other)
+  ):
+    assert "data.fingerprint: [" in error
+    assert "data.dtype: ['float32', 'float16']" in error
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("wrong", [0, 1])
+def test_what_one_process_refuses_all_are_told(data_dir, tmp_path, wrong):
+  flags = [[], []]
+  flags[wrong] = ["--config.batch_size=0"]
+  errors = told_apart(tmp_path, *flags, data_dirs=(data_dir, data_dir))
+  assert "config.batch_size is 0; allowed: 1 or more" in errors[wrong]
+  said = f"process {wrong}: config.batch_size is 0; allowed"
+  assert said in errors[1 - wrong]
+
+
+def test_devices_of_a_process_stay_together():
+  """In the order of the processes, which is that of the rows they read."""
+
+  def device(process, number):
+    return SimpleNamespace(process_index=process, id=number)
+
+  mixed = [device(1, 3), device(0, 0), device(1, 1), device(0, 2)]
+  ordered = sharding.by_process(mixed)
+  assert [(d.process_index, d.id) for d in ordered] == [
+    *((0, 0), (0, 2)),
+    *((1, 1), (1, 3)),
+  ]
+  with pytest.raises(ValueError, match="0: 2, 1: 1; give every process"):
+    sharding.by_process(mixed[1:])
 
 
 # B = 8 on 8 devices, N = 4, H = 3; a memory far larger than anything else.

@@ -258,8 +258,8 @@ def test_slurm_asks_for_a_signal_before_the_limit():
 
 def test_slurm_variables_are_enough_for_every_process_to_find_the_others():
   code = (
-    "import jax; from adplg_jax.main import start_distributed\n"
-    "start_distributed('auto')\n"
+    "import jax; from adplg_jax import job\n"
+    "job.start('auto')\n"
     "print(jax.process_index(), jax.process_count(), len(jax.devices()))"
   )
   environment = dict(os.environ) | {

@@ -95,18 +95,38 @@ def test_dissimilarity(x64):
 def test_smoothness(x64, axis):
   a = random(4, 6)
   steps = a[1:] - a[:-1] if axis == "batch" else a[:, 1:] - a[:, :-1]
-  np.testing.assert_allclose(losses.smoothness(a, axis=axis), (steps**2).sum())
+  every = jnp.ones(a.shape, bool)
   np.testing.assert_allclose(
-    losses.smoothness(a[:1]), 0, err_msg="one video has no neighbour"
+    losses.smoothness(a, every, axis=axis), (steps**2).sum()
   )
+  np.testing.assert_allclose(
+    losses.smoothness(a[:1], every[:1]),
+    0,
+    err_msg="one video has no neighbour",
+  )
+
+
+@pytest.mark.parametrize("axis", ["batch", "time"])
+def test_padding_is_no_neighbour(x64, axis):
+  """Constant attention on 3 and 5 of 6 snippets is as smooth as can be."""
+  valid = jnp.arange(6) < jnp.array([3, 5])[:, None]
+  constant = jnp.where(valid, 0.2, 0.0)
+  assert losses.smoothness(constant, valid, axis=axis) == 0
+  assert losses.smoothness(constant, jnp.ones((2, 6), bool), axis=axis) > 0.03
+  # Sparsity is a mean over the snippets that any video has.
+  want = (3 * np.sqrt(2) * 0.2 + 2 * 0.2) / 5
+  np.testing.assert_allclose(losses.sparsity(constant, valid), want)
 
 
 def test_sparsity(x64):
   a = random(4, 6)
   np.testing.assert_allclose(
-    losses.sparsity(a), np.linalg.norm(a, axis=0).mean()
+    losses.sparsity(a, jnp.ones(a.shape, bool)),
+    np.linalg.norm(a, axis=0).mean(),
   )
-  gradient = jax.grad(losses.sparsity)(jnp.zeros((2, 3)))
+  gradient = jax.grad(losses.sparsity)(
+    jnp.zeros((2, 3)), jnp.ones((2, 3), bool)
+  )
   np.testing.assert_array_equal(gradient, 0)
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from adplg_jax import method as method_lib
 from adplg_jax import sharding, train_state, train_step
-from adplg_jax.configs import synthetic
+from adplg_jax.configs import base, synthetic
 
 WIDTH = 12
 
@@ -122,22 +122,24 @@ def test_state_is_donated(x64):
   assert leaf.is_deleted()
 
 
-def test_batch_order_changes_no_loss_under_time_smoothing(x64):
-  """Official smoothness looks along the batch; nothing else may."""
-  method = small_without_dropout("time")
+@pytest.mark.parametrize("axis", ["time", "batch"])
+def test_batch_order_matters_to_the_smoothness_along_it_alone(x64, axis):
+  method = small_without_dropout(axis)
   state, step = initial(method), compiled(method)
   batch = make_batch(0)
-  turned = jax.tree.map(lambda x: x[::-1].copy(), batch)
   batch["anomalous"]["key"] = np.arange(8, dtype=np.int32) % 5
-  turned["anomalous"]["key"] = batch["anomalous"]["key"][::-1].copy()
+  # Not turned round: that would leave the sum of differences as it is.
+  order = np.array([3, 0, 7, 1, 5, 2, 6, 4])
+  mixed = jax.tree.map(lambda x: x[order], batch)
 
   def losses(batch):
     _, metrics = step(state=state, batch=batch)
     return {k: float(v) for k, v in metrics.items() if k.startswith("loss")}
 
-  found = losses(turned)
-  for name, value in losses(batch).items():
-    np.testing.assert_allclose(found[name], value, err_msg=name)
+  found, before = losses(mixed), losses(batch)
+  changed = {k for k, v in before.items() if abs(v - found[k]) > 1e-9}
+  along_batch = {"loss/smoothness", "loss/video_branch"}
+  assert changed == (along_batch if axis == "batch" else set())
 
 
 def small_without_dropout(axis):
@@ -178,6 +180,75 @@ def test_fixed_masks_padding_and_official_does_not(x64):
     two, _ = step(state=state, batch=changed)
     gap = distance(one, two)
     assert gap == 0 if masked else gap > 1e-4
+
+
+SWITCHES = {
+  "smooth_axis": "time",
+  "mask_padded_keys": True,
+  "rotary_query_shift": False,
+  "decay_unseen_positions": False,
+  "bce": "logits",
+  "mask_zero_rows": True,
+  "drop_zero_losses": False,
+}
+
+
+@functools.cache
+def official(score_bias=0.0):
+  return stepped(small_config(), score_bias)
+
+
+def stepped(config, score_bias=0.0):
+  """One step of both branches, in which every switch can matter.
+
+  N is no multiple of the windows, and videos are shorter than N. With a bias of
+  -800 all snippets score exactly 0.
+  """
+  config.num_segments, config.warm_up_steps = 7, 0
+  method = method_lib.from_config(config, feature_width=WIDTH, num_keys=5)
+  state = train_state.init_state(method, 0)
+  params = jax.tree.map(jnp.asarray, state.snippet.params)
+  params["classifier"]["score"]["bias"] += score_bias
+  snippet = train_state.BranchState(params, state.snippet.opt_state)
+  batch = make_batch(0, segments=7)
+  for part in batch.values():
+    part["length"][:] = 5
+  step = jax.jit(
+    functools.partial(train_step.train_step, method=method, seed=0)
+  )
+  return step(state=state.replace(snippet=snippet), batch=batch)
+
+
+def difference(one, other):
+  """Of all parameters and metrics of two steps."""
+  (a, metrics), (b, others) = one, other
+  return max(
+    distance(a, b), *(abs(float(metrics[k] - others[k])) for k in metrics)
+  )
+
+
+@pytest.mark.parametrize("switch", SWITCHES)
+def test_every_switch_reaches_the_step(x64, switch):
+  assert set(SWITCHES) < set(base.OFFICIAL)
+  config = small_config(**{switch: SWITCHES[switch]})
+  # What happens to scores of exactly 0 is what these two are about.
+  bias = -800.0 if switch in ("bce", "drop_zero_losses") else 0.0
+  assert difference(stepped(config, bias), official(bias)) > 1e-9
+
+
+def test_every_loss_weight_acts(x64):
+  config = small_config()
+  names = list(config.loss_weights)
+  weights = {name: 0.5 + 0.1 * i for i, name in enumerate(names)}
+  config.loss_weights.update(weights)
+  _, metrics = stepped(config)
+  snippet = weights.pop("snippet_classification")
+  total = sum(w * metrics[f"loss/{name}"] for name, w in weights.items())
+  np.testing.assert_allclose(metrics["loss/video_branch"], total)
+  norm = "gradient_norm/snippet_branch"
+  np.testing.assert_allclose(metrics[norm], snippet * official()[1][norm])
+  norm = "gradient_norm/video_branch"
+  assert abs(metrics[norm] / official()[1][norm] - 1) > 0.01
 
 
 def test_both_branches_and_the_memory_in_one_program(x64):

@@ -1,6 +1,6 @@
 """What the three data sets are: files, crops, classes, totals.
 
-Source: docs/method.md, sections 1 and 6.
+Source: docs/benchmarks.md.
 """
 
 import dataclasses

@@ -232,8 +232,8 @@ def join_audio(
 ) -> Float[np.ndarray, "t e"]:
   """Puts audio channels behind the visual ones, at the visual length.
 
-  Longer audio is cut, shorter audio repeats its last row. Source: method.md,
-  section 6.
+  Longer audio is cut, shorter audio repeats its last row. Source:
+  docs/benchmarks.md, what is checked.
 
   Args:
     features: One crop.

@@ -61,12 +61,12 @@ def read_manifest(path: Path, findings: Findings) -> list[Video]:
     row = _parse_row(path.parent, where, cells, findings)
     if row is None:
       continue
-    if row.path in seen:
-      findings.add(
-        "manifest", where, f"{row.path} stands at {seen[row.path]} too."
-      )
+    # The same file under another name would be in training and in test.
+    real = row.path.resolve()
+    if real in seen:
+      findings.add("manifest", where, f"{row.path} stands at {seen[real]} too.")
       continue
-    seen[row.path] = where
+    seen[real] = where
     videos[row.facts["name"]].append(row)
   made = (_make_video(rows, findings) for rows in videos.values())
   return [video for video in made if video is not None]
@@ -91,6 +91,14 @@ def _read_cells(
       path,
       f"no column {', '.join(missing)}; needed: {', '.join(REQUIRED)}; "
       f"optional: {', '.join(OPTIONAL)}.",
+    )
+    return []
+  twice = sorted({name for name in columns if columns.count(name) > 1})
+  if twice:
+    findings.add(
+      "manifest",
+      path,
+      f"column {', '.join(twice)} stands twice; keep one of each.",
     )
     return []
   if not rows:
@@ -138,7 +146,7 @@ def _parse_row(
   label = LABELS.get(cells["label"], 0)
   name = cells.get("video") or re.sub(r"\.npy$", "", cells["path"])
   spans = cell("spans", parse_spans, ())
-  if spans and not label:
+  if spans and cells["label"] in LABELS and not label:
     faults.append(
       "spans: a normal video has none; correct the label or leave them out."
     )

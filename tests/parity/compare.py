@@ -162,7 +162,8 @@ def losses_and_gradients(pair: Pair, batch: Batch) -> tuple[Errors, Errors]:
         lengths,
         lengths,
       )
-      return train_step.video_losses(output, method)
+      valid = jnp.ones(output.anomalous_attention.shape, bool)
+      return train_step.video_losses(output, valid, method)
 
     def snippet_loss(params):
       logits = method.snippet_branch.apply(

@@ -159,8 +159,11 @@ def test_losses_at_their_corners(x64):
     a,
     b,
   )
-  both_gradients(losses.sparsity, lambda a: a.norm(dim=0).mean(), a)
-  assert float(losses.smoothness(jnp.asarray(a[:1]))) == 0
+  valid = jnp.ones(a.shape, bool)
+  both_gradients(
+    lambda a: losses.sparsity(a, valid), lambda a: a.norm(dim=0).mean(), a
+  )
+  assert float(losses.smoothness(jnp.asarray(a[:1]), valid[:1])) == 0
 
 
 @pytest.mark.parametrize("hard_share", [0.0, 0.4, 1.0])

@@ -35,6 +35,12 @@ SMALL = Options(
   warm_up=20,
   video_learning_rate=1e-3,
   decay_every=7,
+  video_classification=0.9,
+  separation=1.2,
+  dissimilarity=0.8,
+  smoothness=1.5,
+  sparsity=0.7,
+  snippet_classification=1.1,
 )
 FULL = Options(dropout=0.0, block_dropout=0.0, warm_up=1, decay_every=1)
 # Rates, loss weights and shapes: what config.video and config.snippet call
