@@ -427,11 +427,13 @@ class Checkpointer:
 
 
 def _first_line(error: Exception) -> str:
-  """The first line of an error's text, as a sentence, without its middle.
+  """The first line of an error's own cause, as a sentence, without its middle.
 
   What the operating system said stands in front: TensorStore's texts hold it as
   a number, anywhere in a page.
   """
+  while error.__cause__ is not None and isinstance(error.__cause__, Exception):
+    error = error.__cause__
   text = str(error).strip()
   lines = text.splitlines() or [type(error).__name__]
   line = lines[0].rstrip(".")

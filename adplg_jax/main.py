@@ -29,24 +29,32 @@ from adplg_jax.preemption import EXIT_CODE, Preempted, Preemption
 from adplg_jax.workdir import WorkdirError
 
 _CONFIG_FILE = str(Path(__file__).parent / "configs" / "synthetic.py")
-_CONFIG = config_flags.DEFINE_config_file(
-  "config",
-  _CONFIG_FILE,
-  "Configuration file, with its argument behind a colon.",
-)
-_WORKDIR = flags.DEFINE_string(
-  "workdir", None, "Folder of the run; by default runs/BUILDER-VARIANT."
-)
-_DISTRIBUTED = flags.DEFINE_string(
-  "distributed",
-  "none",
-  "Processes of the job: none | auto (Slurm, TPU, ...) | "
-  "HOST:PORT,PROCESSES,INDEX.",
-)
 
 
-def parse_flags(argv: list[str]) -> list[str]:
-  """Reads the command line; fields that are not there get a short answer."""
+def define_flags() -> None:
+  """Defines the command line; fields given in sys.argv are set at once."""
+  config_flags.DEFINE_config_file(
+    "config",
+    _CONFIG_FILE,
+    "Configuration file, with its argument behind a colon.",
+  )
+  flags.DEFINE_string(
+    "workdir", None, "Folder of the run; by default runs/BUILDER-VARIANT."
+  )
+  flags.DEFINE_string(
+    "distributed",
+    "none",
+    "Processes of the job: none | auto (Slurm, TPU, ...) | "
+    "HOST:PORT,PROCESSES,INDEX.",
+  )
+
+
+def check_command_line(argv: list[str]) -> None:
+  """Refuses fields that are not there before ml_collections does, at length.
+
+  Raises:
+    ValueError: Naming them, and the nearest that are.
+  """
   names = [
     match[1]
     for word in argv
@@ -56,16 +64,10 @@ def parse_flags(argv: list[str]) -> list[str]:
     match[1] for word in argv if (match := re.match(r"--?config=(.+)", word))
   ]
   try:
-    # A file that cannot be loaded is refused below, in absl's words.
     config = load_config_file(files[-1] if files else _CONFIG_FILE)
-  except Exception:
-    names, config = [], None
-  try:
-    check_fields(names, config)
-  except ValueError as error:
-    print(error, file=sys.stderr)
-    sys.exit(1)
-  return app.parse_flags_with_usage(argv)
+  except Exception:  # Of any kind: the flag says what is wrong with a file.
+    return
+  check_fields(names, config)
 
 
 def run(config: Any, workdir: str, distributed: str = "none") -> int:
@@ -111,11 +113,16 @@ def main(argv: list[str]) -> int:
   if not flags.FLAGS["verbosity"].present:
     # Libraries tell much at INFO; what a user must know is a warning here.
     logging.set_verbosity(logging.WARNING)
-  config = _CONFIG.value
-  name = f"{config.data.builder}-{config.data.variant}"
-  workdir = _WORKDIR.value or os.path.join("runs", name)
-  return run(config, workdir, _DISTRIBUTED.value)
+  given = flags.FLAGS
+  name = f"{given.config.data.builder}-{given.config.data.variant}"
+  workdir = given.workdir or os.path.join("runs", name)
+  return run(given.config, workdir, given.distributed)
 
 
 if __name__ == "__main__":
-  app.run(main, flags_parser=parse_flags)
+  try:
+    check_command_line(sys.argv)
+  except ValueError as error:
+    sys.exit(str(error))
+  define_flags()
+  app.run(main)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from absl import logging
 from tensorboardX.event_file_writer import EventsWriter
 from tensorboardX.proto.event_pb2 import Event, SessionLog  # pyright: ignore
 from tensorboardX.proto.summary_pb2 import Summary  # pyright: ignore
@@ -60,8 +61,18 @@ class MetricWriter:
       return
     path = Path(workdir) / "metrics.jsonl"
     with self._refusals_named(path):
-      self._evaluated = _cut_after(path, first_step)
-      self._events = _Events(Path(workdir) / "tensorboard", first_step)
+      steps, self._evaluated = _cut_after(path, first_step)
+    if first_step and not steps:
+      logging.warning(
+        "%s holds no step up to %d, from which the run goes on; what it held "
+        "before is lost.",
+        path,
+        first_step,
+      )
+    events = Path(workdir) / "tensorboard"
+    with self._refusals_named(events):
+      self._events = _Events(events, first_step)
+    with self._refusals_named(path):
       self._lines = path.open("a", encoding="utf-8")
     # A log file is no place for a line every half second.
     seconds = 0.5 if sys.stderr.isatty() else 30.0
@@ -220,22 +231,22 @@ def as_json(value: Any) -> Any:
   return value
 
 
-def _cut_after(path: Path, step: int) -> set[int]:
-  """Drops lines of later steps, and a last line that a kill cut short.
+def _cut_after(path: Path, step: int) -> tuple[set[int], set[int]]:
+  """Drops lines of later steps, and those that no run of ours wrote whole.
 
   Returns:
-    The steps whose evaluation is among the lines that stay.
+    The steps that are among the lines that stay, and those whose evaluation is.
   """
-  kept, evaluated = [], set()
+  kept, steps, evaluated = [], set(), set()
   if path.exists():
     for line in path.read_text("utf-8", errors="replace").splitlines():
       try:
         known = json.loads(line)
-      except json.JSONDecodeError:
+        number, evaluation = known["step"], known.get("evaluation")
+      except (json.JSONDecodeError, TypeError, KeyError, AttributeError):
         continue
-      if known["step"] <= step:
+      if number <= step:
         kept.append(line + "\n")
-        if known.get("evaluation"):
-          evaluated.add(known["step"])
+        (evaluated if evaluation else steps).add(number)
     write_atomically(path, "".join(kept))
-  return evaluated
+  return steps, evaluated

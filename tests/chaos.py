@@ -28,7 +28,7 @@ from adplg_jax.checkpoint import Checkpointer
 from adplg_jax.experiment import open_experiment
 from adplg_jax.workdir import load_config
 
-STEPS, SAVE_EVERY, EVALUATE_EVERY = 600, 15, 25
+STEPS, SAVE_EVERY, EVALUATE_EVERY = 600, 15, 20
 FLAGS = (
   "--config.data.variant=tiny",
   "--config.batch_size=4",

@@ -289,6 +289,23 @@ def test_parameters_and_half_precision_are_read(files, tmp_path):
     assert torch.equal(back[key], value.detach().float())
 
 
+def test_what_cannot_be_written_is_said_before_anything_is(
+  files, tmp_path, capsys
+):
+  assert from_torch(tmp_path) == 0
+  (tmp_path / "file").write_text("")
+  for snippet, said in (
+    ("file/s2.pkl", f"File exists: '{tmp_path / 'file'}'"),
+    ("v2.pkl", "is named for both branches; name two files"),
+  ):
+    arguments = ["to-torch", f"--checkpoint={tmp_path / 'run'}"]
+    arguments.append(f"--video={tmp_path / 'v2.pkl'}")
+    arguments.append(f"--snippet={tmp_path / snippet}")
+    assert convert.main(arguments) == 1
+    assert said in capsys.readouterr().err
+    assert not (tmp_path / "v2.pkl").exists()
+
+
 def test_weights_of_a_benchmark_that_is_not_prepared_here(capsys):
   config = xd_violence.get_config("i3d")
   config.data_dir = "/nowhere"

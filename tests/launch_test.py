@@ -18,9 +18,10 @@ import yaml
 from absl import flags
 from absl.testing import flagsaver
 
-from adplg_jax import main  # noqa: F401 - defines the flags
+from adplg_jax import main
 from adplg_jax.preemption import EXIT_CODE
 
+main.define_flags()
 ROOT = Path(__file__).parent.parent
 LAUNCH = ROOT / "launch"
 SCRIPTS = ["local.sh", "slurm.sbatch", "tpu_vm.sh"]

@@ -191,5 +191,26 @@ def test_a_full_disk_is_named_and_closing_still_works(tmp_path):
 
 def test_a_path_that_cannot_be_written_is_named(tmp_path):
   (tmp_path / "tensorboard").write_text("a file where a folder must be")
+  with pytest.raises(WorkdirError, match=r"tensorboard cannot be written"):
+    MetricWriter(tmp_path, total_steps=1)
+  (tmp_path / "tensorboard").unlink()
+  (tmp_path / "metrics.jsonl").mkdir()
   with pytest.raises(WorkdirError, match=r"metrics\.jsonl cannot be written"):
     MetricWriter(tmp_path, total_steps=1)
+
+
+def test_steps_that_are_not_logged_move_the_bar(tmp_path, capsys):
+  with MetricWriter(tmp_path, total_steps=10) as writer:
+    writer.write(4, {"loss": 1.0})
+    writer.advance(10)
+  assert "10/10" in capsys.readouterr().err
+  assert len(lines(tmp_path)) == 1
+
+
+@pytest.mark.parametrize("text", ["", "[1]\n7\n{}\nnull\n"])
+def test_lost_lines_are_said(tmp_path, text, caplog):
+  train(tmp_path, 0, 4)
+  (tmp_path / "metrics.jsonl").write_text(text)
+  train(tmp_path, 4, 6)
+  assert [line["step"] for line in lines(tmp_path)] == [5, 6]
+  assert "holds no step up to 4" in caplog.text

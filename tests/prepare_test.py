@@ -233,6 +233,42 @@ def test_all_faults_are_in_one_report(tmp_path, capsys):
     assert kind in printed
 
 
+@pytest.mark.parametrize(
+  ("header", "line", "said"),
+  [
+    ("path,label,split,label", "a.npy,1,train,0", "label stands twice"),
+    (
+      "path,label,split,spans",
+      "a.npy,1.0,train,1-2",
+      "label is '1.0'; allowed",
+    ),
+  ],
+)
+def test_odd_manifests(tmp_path, capsys, header, line, said):
+  layouts.save(tmp_path / "a.npy", layouts.features("a", 4))
+  (tmp_path / "manifest.csv").write_text(f"{header}\n{line}\n")
+  status, printed = prepare_folder(capsys, tmp_path)
+  assert status == 1
+  assert said in printed
+  assert "a normal video has none" not in printed
+
+
+def test_one_file_under_two_names_is_found(tmp_path, capsys):
+  rows = layouts.folder(tmp_path)
+  twin = {**rows[0], "path": f"../{tmp_path.name}/train00.npy", "split": "test"}
+  layouts.write_manifest(tmp_path / "manifest.csv", [*rows, twin])
+  status, printed = prepare_folder(capsys, tmp_path)
+  assert status == 1
+  assert "manifest.csv:2 too" in printed
+
+
+@pytest.mark.parametrize("name", ["official", "fixed"])
+def test_names_of_presets_are_refused(tmp_path, capsys, name):
+  with pytest.raises(SystemExit):
+    prepare_folder(capsys, tmp_path, name=name)
+  assert "is a preset's name" in capsys.readouterr().err
+
+
 def test_small_overshoots_are_clipped_and_counted(tmp_path, capsys):
   rows = layouts.folder(tmp_path)
   rows[-1]["spans"] = "90-112"

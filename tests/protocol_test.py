@@ -89,6 +89,23 @@ def test_ucf_crime(tmp_path):
   assert best["recall"] == 75 / 95
 
 
+def test_spans_may_end_inclusively(tmp_path):
+  """One more frame each, but for the span that ends past its video."""
+  annotations = layouts.ucf_crime(tmp_path)
+  for folder in (tmp_path / "test/RGB").iterdir():
+    plant(list(folder.glob("*.npy")), [])
+  plant(list((tmp_path / "test/RGB/Abuse").glob("*.npy")), range(10, 15))
+  config = ucf_crime.get_config("i3d")
+  config.switches.span_ends = "inclusive"
+  results = score(
+    tmp_path,
+    config,
+    "ucf_crime:i3d",
+    *("--features", tmp_path, "--annotations", annotations),
+  )
+  check(results, (75, 1 + 11 + 10), (5, 474))
+
+
 def test_xd_violence(tmp_path):
   annotations = layouts.xd_violence(tmp_path)
   below = tmp_path / "i3d-features/RGBTest"
