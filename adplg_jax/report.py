@@ -283,24 +283,32 @@ def console_table(outcome: Outcome) -> str:
   Of an outcome that nothing was selected in, the last alone.
   """
   last, selected = outcome.last, outcome.selected
-  columns = {"last": _scalars(last.results)}
   heading = f"checkpoint of step {last.step}"
+  columns = {"last": _numbers(_scalars(last.results))}
   if outcome.chosen_by:
-    columns["selected"] = _scalars(selected.results)
     heading = (
       f"last: step {last.step}; selected by {outcome.chosen_by}: step "
       f"{selected.step}"
     )
-  lines = [heading, f"  {'':28}" + "".join(f"{name:>10}" for name in columns)]
-  change = differences(outcome)
-  if outcome.chosen_by:
-    lines[-1] += f"{'difference':>12}"
-  for name, title in _ROWS.items():
-    cells = "".join(f"{_number(own[name]):>10}" for own in columns.values())
-    if outcome.chosen_by:
-      cells += f"{_number(change[name], sign=True):>12}"
-    lines.append(f"  {title:28}{cells}")
-  return "\n".join([*lines, *_category_lines(selected.results)])
+    columns["selected"] = _numbers(_scalars(selected.results))
+    columns["difference"] = _numbers(differences(outcome), sign=True)
+  titles = ["", *_ROWS.values()]
+  rows = zip(*([name, *cells] for name, cells in columns.items()), strict=True)
+  lines = [
+    f"  {title:28}"
+    + "".join(
+      f"{cell:>{max(10, len(name) + 2)}}"
+      for name, cell in zip(columns, row, strict=True)
+    )
+    for title, row in zip(titles, rows, strict=True)
+  ]
+  return "\n".join([heading, *lines, *_category_lines(selected.results)])
+
+
+def _numbers(
+  scalars: dict[str, float | None], *, sign: bool = False
+) -> list[str]:
+  return [_number(value, sign=sign) for value in scalars.values()]
 
 
 def _category_lines(results: dict[str, Any]) -> list[str]:
