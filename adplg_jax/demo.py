@@ -1,4 +1,4 @@
-"""The demo: trains on synthetic videos and compares with simpler things.
+"""The demo: trains on synthetic videos and compares with simpler methods.
 
   python -m adplg_jax.demo [--workdir=runs/demo]
 
@@ -15,21 +15,25 @@ from typing import Any
 import jax
 import numpy as np
 
-from adplg_jax import baselines, evaluate, main, metrics
+from adplg_jax import evaluate, main
 from adplg_jax.configs import synthetic
-from adplg_jax.data import ground_truth
 from adplg_jax.experiment import Experiment, open_experiment
-from adplg_jax.workdir import load_config
+from adplg_jax.run.workdir import read_config
+from adplg_jax.scoring import baselines, metrics, scorer
 
 
 def compare(experiment: Experiment, trained: dict) -> dict[str, dict]:
-  """Metrics of everything the trained model is held against, and its own."""
+  """Metrics of the trained model and of all it is compared with."""
   config = experiment.config
   examples = list(experiment.test)
-  score = evaluate.make_scorer(experiment.method)
+  score = scorer.make_scorer(experiment.method)
   with jax.set_mesh(experiment.mesh):
-    untrained = evaluate.score_split(
-      experiment, score, experiment.init_state().snippet.params, examples
+    untrained = scorer.score_split(
+      config,
+      experiment.mesh,
+      score,
+      experiment.init_state().snippet.params,
+      examples,
     )
   simple = {
     name: score_crops(examples, function)
@@ -39,7 +43,7 @@ def compare(experiment: Experiment, trained: dict) -> dict[str, dict]:
     experiment.training_iterator(0), steps=config.total_steps
   )
   return {
-    "untrained": metrics.evaluate_videos(untrained or []),
+    "untrained": metrics.evaluate_videos(untrained),
     "best_simple": max(simple.values(), key=lambda r: r["frame_auc"]),
     "linear_mil": score_crops(
       examples, lambda x: baselines.score_linear_mil(linear, x)
@@ -56,21 +60,12 @@ def score_crops(examples: Iterable[Mapping[str, Any]], function) -> dict:
     scores = np.asarray(function(example["features"]), np.float64)
     crops.setdefault(example["video"], []).append(scores)
     videos[example["video"]] = example
-  scored = []
-  for name, example in videos.items():
-    mean = np.mean(crops[name], axis=0)
-    frames, step = int(example["frames"]), int(example["frames_per_snippet"])
-    scored.append(
-      metrics.VideoScore(
-        name=name,
-        category=example["category"],
-        label=int(example["label"]),
-        snippet_scores=mean,
-        scores=metrics.frame_scores(mean, step, frames),
-        truth=ground_truth.frame_labels(example["spans"], frames),
-      )
-    )
-  return metrics.evaluate_videos(scored)
+  return metrics.evaluate_videos(
+    [
+      scorer.video_score(example, np.mean(crops[name], axis=0))
+      for name, example in videos.items()
+    ]
+  )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -81,7 +76,7 @@ def run(arguments: argparse.Namespace) -> int:
   if code:
     return code
   trained = evaluate.evaluate_workdir(arguments.workdir, "last").last.results
-  experiment = open_experiment(load_config(arguments.workdir))
+  experiment = open_experiment(read_config(arguments.workdir))
   for name, results in compare(experiment, trained).items():
     auc, ap = results["frame_auc"], results["frame_ap"]
     print(f"{name} frame_auc={auc:.3f} frame_ap={ap:.3f}")

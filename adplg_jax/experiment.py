@@ -1,4 +1,4 @@
-"""What a configuration stands for: data set, method and devices, opened."""
+"""An experiment: a configuration's data set, method and devices, opened."""
 
 import dataclasses
 import functools
@@ -12,11 +12,13 @@ import numpy as np
 from absl import logging
 
 from adplg_jax import method as method_lib
-from adplg_jax import sharding, train_state, train_step
-from adplg_jax.config_checks import check_config
+from adplg_jax import train_state, train_step
 from adplg_jax.data import pipeline, store
-from adplg_jax.data.builders import synthetic
 from adplg_jax.method import Method
+from adplg_jax.prepare import registry, staging
+from adplg_jax.prepare.source import Options
+from adplg_jax.run import load_model, sharding
+from adplg_jax.run.config_checks import check_batch_size, check_config
 from adplg_jax.train_state import TrainState
 
 
@@ -53,8 +55,15 @@ class Experiment:
     """
     return sharding.make_mesh()
 
+  def meta(self) -> dict[str, Any]:
+    """What a checkpoint says for `load_model`."""
+    metadata = self.dataset.metadata
+    return load_model.model_meta(
+      self.config, metadata.feature_width, metadata.categories
+    )
+
   def facts(self) -> dict[str, Any]:
-    """What all processes of a job must find in the data set."""
+    """Properties of the data set, the same in all processes of a job."""
     return dataclasses.asdict(self.dataset.metadata) | {
       "train_normal": len(self.dataset.train_normal),
       "train_anomalous": len(self.dataset.train_anomalous),
@@ -63,7 +72,7 @@ class Experiment:
 
   @functools.cached_property
   def state_shapes(self) -> TrainState:
-    """The train state's shapes and types, with where it shall lie."""
+    """The train state's shapes, types and shardings."""
     shapes = jax.eval_shape(self._init)
     place = sharding.replicated(self.mesh)
     return jax.tree.map(
@@ -71,7 +80,7 @@ class Experiment:
     )
 
   def init_state(self) -> TrainState:
-    """The state before the first step, made where it shall lie."""
+    """The state before the first step, made on its devices."""
     place = sharding.replicated(self.mesh)
     return jax.jit(self._init, out_shardings=place)()
 
@@ -94,18 +103,17 @@ class Experiment:
     Raises:
       ValueError: Naming the size and what would do.
     """
-    size, data = self.config.batch_size, self.dataset
-    sharding.check_batch_size(size, self.mesh.size)
-    pipeline.check_batch_size(
-      size,
-      normal=len(self._training_rows(data.train_normal)),
-      anomalous=len(self._training_rows(data.train_anomalous)),
+    check_batch_size(
+      self.config.batch_size,
+      devices=self.mesh.size,
+      normal=len(self._training_rows(self.dataset.train_normal)),
+      anomalous=len(self._training_rows(self.dataset.train_anomalous)),
     )
 
   def training_iterator(self, first_step: int) -> Iterator[dict[str, Any]]:
     """This process's rows of the batches from `first_step` on."""
     config = self.config
-    sharding.check_batch_size(config.batch_size, self.mesh.size)
+    self.check_batch_size()
     key = {"key": f"{config.switches.history_key}_key"}
     normal, anomalous = (
       self.dataset.train_normal,
@@ -141,19 +149,19 @@ class Experiment:
       "Training features: %d crops, %.2f GiB as float32, %s.",
       crops,
       gib,
-      "held in memory" if fits else "read when needed",
+      "kept in memory" if fits else "read when needed",
     )
     return fits
 
-  def _training_rows(self, source: Sequence[Mapping[str, Any]]) -> np.ndarray:
+  def _training_rows(self, source: store.Split) -> np.ndarray:
     """Rows of a training split that are not held out for validation."""
     if self.config.selection.split == "test":
       return np.arange(len(source))
     return np.flatnonzero(~self._held_out(source))
 
-  def _held_out(self, source: Sequence[Mapping[str, Any]]) -> np.ndarray:
+  def _held_out(self, source: store.Split) -> np.ndarray:
     """Crops of held-out videos: those whose names' hashes are lowest."""
-    names = [example["video"] for example in source]
+    names = source.videos
     ranked = sorted(
       set(names), key=lambda name: (zlib.crc32(name.encode()), name)
     )
@@ -189,30 +197,21 @@ class Experiment:
 
 
 def open_experiment(config: Any) -> Experiment:
-  """Checks a configuration and opens all it names; touches no device.
+  """Checks a configuration and opens its data set; touches no device.
 
-  The synthetic data set is made on the way when it is not there.
+  The synthetic data set is made where it is not there.
 
   Raises:
     ValueError: A field's value, or the data set, cannot be used.
   """
   check_config(config)
-  name = (config.data_dir, config.data.builder, config.data.variant)
-  if config.data.builder == "synthetic" and not store.is_prepared(
-    *name, config.num_segments
-  ):
-    synthetic.prepare_synthetic(
-      config.data_dir,
-      config.data.variant,
-      config.num_segments,
-      exist_ok=True,
-    )
-  dataset = store.open_dataset(*name, config.num_segments)
+  dataset = _open_dataset(config)
   metadata = dataset.metadata
-  if metadata.longest_test_snippets > config.snippet.max_snippets:
+  longest = config.snippet.model.max_snippets
+  if metadata.longest_test_snippets > longest:
     raise ValueError(
-      f"config.snippet.max_snippets is {config.snippet.max_snippets}, but test "
-      f"video {metadata.longest_test_video} has "
+      f"config.snippet.model.max_snippets is {longest}, but test video "
+      f"{metadata.longest_test_video} has "
       f"{metadata.longest_test_snippets} snippets; raise it to at least that "
       "(a model is trained for one value), or cut the video."
     )
@@ -223,3 +222,34 @@ def open_experiment(config: Any) -> Experiment:
     num_keys=metadata.num_video_keys if by_video else metadata.num_crop_keys,
   )
   return Experiment(config, dataset, method)
+
+
+def _open_dataset(config: Any) -> store.Dataset:
+  """The prepared data set of a configuration.
+
+  Raises:
+    NotPreparedError: With the command that prepares it.
+    ValueError: No such data set.
+  """
+  data, segments = config.data, config.num_segments
+  source = registry.find(data.builder)
+  if source is registry.SYNTHETIC and not store.is_prepared(
+    config.data_dir, data.builder, data.variant, segments
+  ):
+    staging.prepare(
+      source,
+      Options(variant=data.variant, num_segments=segments),
+      store.data_root(config.data_dir),
+      exist_ok=True,
+    )
+  try:
+    return store.open_dataset(
+      config.data_dir, data.builder, data.variant, segments
+    )
+  except store.NotPreparedError as error:
+    command = registry.command(
+      data.builder, data.variant, segments=segments, data_dir=config.data_dir
+    )
+    raise store.NotPreparedError(
+      f"{error} Prepare it with\n  {command}"
+    ) from error

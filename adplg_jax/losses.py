@@ -41,8 +41,8 @@ def logit_cross_entropy(
   Args:
     logits: Logits.
     labels: Labels in [0, 1].
-    bce: "probabilities" as the program does it, through the sigmoid; "logits"
-      for the stable form.
+    bce: "probabilities" as in the authors' program, through the sigmoid;
+      "logits" for the stable form.
 
   Returns:
     Losses.
@@ -50,13 +50,6 @@ def logit_cross_entropy(
   if bce == "probabilities":
     return binary_cross_entropy(jax.nn.sigmoid(logits), labels)
   return optax.sigmoid_binary_cross_entropy(logits, labels)
-
-
-def norm(x: Float[Array, "..."], axis: int = -1) -> Float[Array, "..."]:
-  """2-norm whose gradient at zero is zero, as torch's."""
-  square = jnp.square(x).sum(axis)
-  positive = square > 0
-  return jnp.where(positive, jnp.sqrt(jnp.where(positive, square, 1)), 0)
 
 
 def video_classification(
@@ -84,8 +77,8 @@ def separation(
   Anchor: fused normal video; positive: the normal look at the anomalous video;
   negative: the fused anomalous video.
   """
-  near = norm(normal - cross + 1e-6)
-  far = norm(normal - anomalous + 1e-6)
+  near = optax.safe_norm(normal - cross + 1e-6, 0.0, axis=-1)
+  far = optax.safe_norm(normal - anomalous + 1e-6, 0.0, axis=-1)
   excess = near - far + margin
   return jnp.where(excess >= 0, excess, 0).mean()
 
@@ -94,9 +87,11 @@ def dissimilarity(
   attention: Float[Array, "b n"], cross_attention: Float[Array, "b n"]
 ) -> Float[Array, ""]:
   """Distributional dissimilarity: mean cosine of self and cross attention."""
-  product = (attention * cross_attention).sum(-1)
-  norms = [jnp.maximum(norm(x), 1e-6) for x in (attention, cross_attention)]
-  return (product / (norms[0] * norms[1])).mean()
+  # The squares are clamped: norms are 1e-6 or more.
+  cosine = optax.losses.cosine_similarity(
+    attention, cross_attention, epsilon=1e-12
+  )
+  return cosine.mean()
 
 
 def smoothness(
@@ -110,8 +105,8 @@ def smoothness(
   Args:
     attention: Self attention of the anomalous videos.
     valid: Snippets that are not padding; neighbours count where both are.
-    axis: "batch": the neighbour is the next video, as in the program; "time":
-      the next snippet.
+    axis: "batch": the neighbour is the next video, as in the authors'
+      program; "time": the next snippet.
 
   Returns:
     The loss.
@@ -130,7 +125,7 @@ def sparsity(
   Snippets that are padding (attention 0) in all videos are left out.
   """
   snippets = valid.any(0).sum().astype(attention.dtype)
-  return norm(attention, axis=0).sum() / snippets
+  return optax.safe_norm(attention, 0.0, axis=0).sum() / snippets
 
 
 def snippet_classification(
@@ -149,7 +144,7 @@ def snippet_classification(
     ignored: Hard snippets and padding.
     bce: See `logit_cross_entropy`.
     drop_zero_losses: Leave out snippets whose loss is exactly 0, as the
-      program's nan-mean does.
+      reference program's nan-mean does.
 
   Returns:
     The mean; 0 when nothing is left.

@@ -1,77 +1,77 @@
-"""Trains ADPLG: flags, start-up of the process, hand-over to the loop.
+"""Trains ADPLG: the command line.
 
-  python -m adplg_jax.main --config=configs/ucf_crime.py --workdir=runs/ucf
-  python -m adplg_jax.main --config=... --config.snippet.learning_rate=3e-4
+  python -m adplg_jax.main --config=ucf_crime:i3d --workdir=runs/ucf
+  python -m adplg_jax.main --config=FILE.py --config.snippet.model.dropout=0.5
 
 Without --config the synthetic data set is made and trained on. Exit codes: 0
 done, 1 refused or failed (the reason is printed), 42 asked to stop and saved,
 43 another process of the job is gone.
 """
 
+import argparse
 import contextlib
 import os
-import re
 import sys
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
 import jax
-from absl import app, flags, logging
-from ml_collections import config_flags
+from absl import logging
 
-from adplg_jax import job, train
-from adplg_jax.agreement import DisagreementError
-from adplg_jax.checkpoint import CheckpointError
-from adplg_jax.config_checks import check_fields
-from adplg_jax.evaluate import load_config_file
+from adplg_jax import train
 from adplg_jax.experiment import set_up_jax
-from adplg_jax.preemption import EXIT_CODE, Preempted, Preemption
-from adplg_jax.workdir import WorkdirError
-
-_CONFIG_FILE = str(Path(__file__).parent / "configs" / "synthetic.py")
-
-
-def define_flags() -> None:
-  """Defines the command line; fields given in sys.argv are set at once."""
-  config_flags.DEFINE_config_file(
-    "config",
-    _CONFIG_FILE,
-    "Configuration file, with its argument behind a colon.",
-  )
-  flags.DEFINE_string(
-    "workdir", None, "Folder of the run; by default runs/BUILDER-VARIANT."
-  )
-  flags.DEFINE_string(
-    "distributed",
-    "none",
-    "Processes of the job: none | auto (Slurm, TPU, ...) | "
-    "HOST:PORT,PROCESSES,INDEX.",
-  )
+from adplg_jax.run import job
+from adplg_jax.run.agreement import DisagreementError
+from adplg_jax.run.checkpoint import CheckpointError
+from adplg_jax.run.config import load_config, split_overrides
+from adplg_jax.run.preemption import EXIT_CODE, Preempted, Preemption
+from adplg_jax.run.workdir import WorkdirError
 
 
-def check_command_line(argv: list[str]) -> None:
-  """Refuses fields that are not there before ml_collections does, at length.
+def parse(argv: Sequence[str]) -> argparse.Namespace:
+  """Parses a command line.
+
+  Args:
+    argv: Its words, without the authors' program.
+
+  Returns:
+    `config`, loaded and with its overrides; `workdir`; `distributed`.
 
   Raises:
-    ValueError: Naming them, and the nearest that are.
+    ValueError: The configuration cannot be loaded.
   """
-  names = [
-    match[1]
-    for word in argv
-    if (match := re.match(r"--?config\.([\w.]+)(=|$)", word))
-  ]
-  files = [
-    match[1] for word in argv if (match := re.match(r"--?config=(.+)", word))
-  ]
-  try:
-    config = load_config_file(files[-1] if files else _CONFIG_FILE)
-  except Exception:  # Of any kind: the flag says what is wrong with a file.
-    return
-  check_fields(names, config)
+  overrides, rest = split_overrides(argv)
+  parser = argparse.ArgumentParser(
+    prog="python -m adplg_jax.main",
+    description=__doc__,
+    formatter_class=argparse.RawDescriptionHelpFormatter,
+    allow_abbrev=False,
+  )
+  parser.add_argument(
+    "--config",
+    default="synthetic",
+    help="configuration file, or the name of a packaged one, with its argument "
+    "after a colon [%(default)s]; fields are changed by --config.FIELD=VALUE",
+  )
+  parser.add_argument(
+    "--workdir", help="folder of the run [runs/BUILDER-VARIANT]"
+  )
+  parser.add_argument(
+    "--distributed",
+    default="none",
+    help="processes of the job: none, auto (Slurm, TPU, ...) or "
+    "HOST:PORT,PROCESSES,INDEX [%(default)s]",
+  )
+  arguments = parser.parse_args(rest)
+  arguments.config = load_config(arguments.config, overrides)
+  data = arguments.config.data
+  if not arguments.workdir:
+    arguments.workdir = os.path.join("runs", f"{data.builder}-{data.variant}")
+  return arguments
 
 
 def run(config: Any, workdir: str, distributed: str = "none") -> int:
-  """Trains, and says what stopped it if something did.
+  """Trains, and prints what stopped it if something did.
 
   Returns:
     The exit code.
@@ -106,23 +106,18 @@ def run(config: Any, workdir: str, distributed: str = "none") -> int:
   return 0
 
 
-def main(argv: list[str]) -> int:
-  """Reads the flags."""
-  if len(argv) > 1:
-    raise app.UsageError(f"Unexpected arguments: {argv[1:]}")
-  if not flags.FLAGS["verbosity"].present:
-    # Libraries tell much at INFO; what a user must know is a warning here.
-    logging.set_verbosity(logging.WARNING)
-  given = flags.FLAGS
-  name = f"{given.config.data.builder}-{given.config.data.variant}"
-  workdir = given.workdir or os.path.join("runs", name)
-  return run(given.config, workdir, given.distributed)
+def main(argv: Sequence[str] | None = None) -> int:
+  """Runs the command line; returns its exit status."""
+  # Timestamps in the logs, and only what a user must know.
+  logging.use_absl_handler()
+  logging.set_verbosity(logging.WARNING)
+  try:
+    arguments = parse(sys.argv[1:] if argv is None else argv)
+  except ValueError as error:
+    print(error, file=sys.stderr)
+    return 1
+  return run(arguments.config, arguments.workdir, arguments.distributed)
 
 
 if __name__ == "__main__":
-  try:
-    check_command_line(sys.argv)
-  except ValueError as error:
-    sys.exit(str(error))
-  define_flags()
-  app.run(main)
+  sys.exit(main())

@@ -28,23 +28,22 @@ def step_decay(
 
 
 def coupled_l2(
-  weight_decay: float, seen_positions: int | None = None
+  weight_decay: float, decayed_positions: int | None = None
 ) -> optax.GradientTransformation:
   """Adds weight_decay * parameter to the gradient (L2, not AdamW).
 
   Args:
     weight_decay: The factor.
-    seen_positions: Rows of the position tables that training reaches. When
-      given, rows beyond keep their initial values; None decays them too, as the
-      program does.
+    decayed_positions: Rows of the position tables that are decayed: those that
+      training reaches. None decays all of them, as the authors' program does.
 
   Returns:
     The transformation.
   """
 
   def decay(path, gradient, parameter):
-    if seen_positions is not None and path[-1].key == "position":
-      parameter = parameter.at[seen_positions:].set(0)
+    if decayed_positions is not None and path[-1].key == "position":
+      parameter = parameter.at[decayed_positions:].set(0)
     return gradient + weight_decay * parameter
 
   def update(updates, params):
@@ -54,13 +53,30 @@ def coupled_l2(
 
 
 def adam_with_l2(
-  learning_rate: float | optax.Schedule,
+  learning_rate: float,
   weight_decay: float,
-  seen_positions: int | None = None,
+  decay_factor: float | None = None,
+  decay_every: int = 1,
+  *,
+  decayed_positions: int | None = None,
 ) -> optax.GradientTransformation:
-  """Adam (0.9, 0.999, eps 1e-8 outside the root) after coupled L2."""
+  """Adam (0.9, 0.999, eps 1e-8 outside the root) after coupled L2.
+
+  Args:
+    learning_rate: At the start.
+    weight_decay: See `coupled_l2`.
+    decay_factor: See `step_decay`; None keeps the learning rate as it is.
+    decay_every: See `step_decay`.
+    decayed_positions: See `coupled_l2`.
+
+  Returns:
+    The transformation.
+  """
+  schedule: float | optax.Schedule = learning_rate
+  if decay_factor is not None:
+    schedule = step_decay(learning_rate, decay_factor, decay_every)
   return optax.chain(
-    coupled_l2(weight_decay, seen_positions),
+    coupled_l2(weight_decay, decayed_positions),
     optax.scale_by_adam(b1=0.9, b2=0.999, eps=1e-8),
-    optax.scale_by_learning_rate(learning_rate),
+    optax.scale_by_learning_rate(schedule),
   )

@@ -18,11 +18,11 @@ class Memory:
 
   Attributes:
     history: [k, h, n]. The entries of each key, oldest first, right-aligned: a
-      key that holds c entries holds them in its last c places, zeros before.
-    count: [k] int32. How many entries each key holds, at most H.
+      key with c entries has them in its last c places, zeros before.
+    count: [k] int32. How many entries each key has, at most H.
   """
 
-  # Annotated loosely: shapes and shardings stand in for the arrays, too.
+  # Annotated loosely: shapes and shardings take the arrays' place, too.
   history: Any
   count: Any
 
@@ -50,8 +50,8 @@ def init_memory(
   """
   if history_length < 2:
     raise ValueError(
-      f"config.pseudo_labels.history_length is {history_length}; it must be at "
-      "least 2, since hard snippets are found by an unbiased variance over it."
+      f"history_length is {history_length}; it must be at least 2, since hard "
+      "snippets are found by an unbiased variance over it."
     )
   return Memory(
     history=jnp.zeros((num_keys, history_length, num_segments), dtype),
@@ -103,8 +103,8 @@ def update(
   """Appends a batch to the memory, in order, and makes its labels.
 
   Item i sees the entries of earlier items of the same key. Without a loop:
-  behind the H places of its key stand, in order, the batch's items of that key
-  up to i; the last H of that sequence are what the memory holds after item i.
+  append to the H entries of its key, in order, the batch's items of that key up
+  to i; the last H of that sequence are the memory's entries after item i.
 
   Args:
     memory: The memory before the batch.

@@ -9,15 +9,28 @@ from typing import Any
 import jax
 from absl import logging
 
-from adplg_jax import evaluate, metrics, report, sharding
-from adplg_jax.agreement import check_agreement, shared_refusal
-from adplg_jax.checkpoint import Checkpointer, CheckpointError
 from adplg_jax.experiment import Experiment, open_experiment
-from adplg_jax.metric_writer import MetricWriter
-from adplg_jax.preemption import Preempted, Preemption
-from adplg_jax.report import Outcome, Scored
+from adplg_jax.report import console, picture
+from adplg_jax.run import sharding
+from adplg_jax.run.agreement import check_agreement, shared_refusal
+from adplg_jax.run.checkpoint import (
+  Checkpointer,
+  CheckpointError,
+  Selection,
+  versions,
+)
+from adplg_jax.run.load_model import from_checkpoint
+from adplg_jax.run.metric_writer import MetricWriter
+from adplg_jax.run.preemption import Preempted, Preemption
+from adplg_jax.run.workdir import Workdir
+from adplg_jax.scoring import metrics, scorer
+from adplg_jax.scoring.results import (
+  Outcome,
+  Scored,
+  selection_metric,
+  write_outcome,
+)
 from adplg_jax.train_state import TrainState
-from adplg_jax.workdir import Workdir
 
 
 class NotFiniteError(Exception):
@@ -25,7 +38,7 @@ class NotFiniteError(Exception):
 
 
 def train(config: Any, workdir: str | Path, preemption: Preemption) -> Outcome:
-  """Trains a configuration to its end, from wherever its workdir stands.
+  """Trains a configuration to its end, from its workdir's last checkpoint on.
 
   Args:
     config: The run's configuration.
@@ -38,7 +51,7 @@ def train(config: Any, workdir: str | Path, preemption: Preemption) -> Outcome:
   Raises:
     CheckpointError: A checkpoint cannot be written, or none is whole.
     DisagreementError: Other processes were given something else.
-    NotFiniteError: Training went astray; the last checkpoint stays as it is.
+    NotFiniteError: Training diverged; the last checkpoint stays as it is.
     Preempted: Asked to stop; everything is saved.
     ValueError: The configuration or the data cannot be used.
     WorkdirError: The workdir cannot be used.
@@ -72,9 +85,9 @@ def train(config: Any, workdir: str | Path, preemption: Preemption) -> Outcome:
     last = run.train(state, step)
     outcome = run.outcome(last)
     if jax.process_index() == 0:
-      report.write_outcome(Path(workdir) / "results", outcome)
-      report.draw(Path(workdir) / "report.png", outcome.selected)
-      print(f"\n{report.console_table(outcome)}")
+      write_outcome(Path(workdir) / "results", outcome)
+      picture.draw(Path(workdir) / "report.png", outcome.selected)
+      print(f"\n{console.table(outcome)}")
     return outcome
 
 
@@ -95,10 +108,9 @@ def _restore_or_init(
   """The newest whole checkpoint, or the state before the first step."""
   restored = checkpoints.restore_latest(experiment.state_shapes)
   if restored is None:
-    # Evaluations of a run that was ended before its first save.
-    checkpoints.forget_after(0)
     return experiment.init_state(), 0
   logging.warning("Going on from the checkpoint of step %d.", restored.step)
+  _warn_of_versions(restored.meta["versions"])
   total = experiment.config.total_steps
   if restored.step > total:
     logging.warning(
@@ -108,12 +120,26 @@ def _restore_or_init(
       restored.step,
       restored.step,
     )
-  checkpoints.forget_after(restored.step)
   return restored.state, restored.step
 
 
+def _warn_of_versions(saved: dict[str, str]) -> None:
+  """Names libraries of another version than those of a checkpoint."""
+  changed = [
+    f"{name} {saved[name]} -> {version}"
+    for name, version in versions().items()
+    if saved.get(name, version) != version
+  ]
+  if changed:
+    logging.warning(
+      "Other library versions than before (%s): the run goes on, but not to "
+      "the same bits.",
+      ", ".join(changed),
+    )
+
+
 class _Run:
-  """The loop's standing parts."""
+  """What the loop uses in every step."""
 
   def __init__(
     self,
@@ -127,8 +153,9 @@ class _Run:
     self.checkpoints = checkpoints
     self.writer = writer
     self.preemption = preemption
-    self.score = evaluate.make_scorer(experiment.method)
+    self.score = scorer.make_scorer(experiment.method)
     self.scored: Scored | None = None
+    self.selection: Selection | None = None
     self._waiting: list[tuple[int, dict[str, jax.Array]]] = []
 
   def train(self, state: TrainState, step: int) -> TrainState:
@@ -144,7 +171,7 @@ class _Run:
         self._save(state, step)
       if step >= total:
         break
-      if self.preemption.agreed():
+      if self.preemption.agreed(step):
         self._leave(state, step)
       batch = sharding.put_batch(next(batches), self.experiment.mesh)
       state, step_metrics = train_step(state=state, batch=batch)
@@ -157,23 +184,24 @@ class _Run:
     return state
 
   def _evaluation_is_due(self, step: int) -> bool:
-    """After warm-up in its rhythm, and at the end; once a step."""
+    """At regular steps after warm-up, and at the end; once a step."""
     config = self.config
-    in_rhythm = (
+    regular = (
       step > config.warm_up_steps and step % config.evaluation.every_steps == 0
     )
-    due = in_rhythm or step >= config.total_steps
+    due = regular or step >= config.total_steps
     return due and self.checkpoints.selection(step) is None
 
   def _save_is_due(self, step: int) -> bool:
-    """In its rhythm, when just evaluated, and at the end."""
-    in_rhythm = step > 0 and step % self.config.checkpoint.every_steps == 0
-    evaluated = self.checkpoints.selection(step) is not None
-    due = in_rhythm or evaluated or step >= self.config.total_steps
+    """After an evaluation, at regular steps, and at the end."""
+    if self.selection is not None:
+      return True
+    regular = step > 0 and step % self.config.checkpoint.every_steps == 0
+    due = regular or step >= self.config.total_steps
     return due and step not in self.checkpoints.steps()
 
   def _evaluate(self, state: TrainState, step: int) -> None:
-    """Scores the test split, and what the checkpoint is chosen on."""
+    """Scores the test split, and the split that checkpoints are selected on."""
     self._log()
     config, params = self.config, state.snippet.params
     try:
@@ -182,37 +210,40 @@ class _Run:
       if config.selection.split == "validation":
         examples = self.experiment.validation_examples()
         results = metrics.evaluate_videos(self._score(params, examples))
-    except evaluate.StoppedError:
+    except scorer.StoppedError:
       self._leave(state, step)
       raise
-    metric = evaluate.selection_metric(config, results)
+    metric = selection_metric(config, results)
     # Not defined for one class only: no checkpoint is better than another.
     value = -1.0 if results[metric] is None else results[metric]
     self.writer.write_evaluation(
       step, self.scored.results | {"selection": value}
     )
-    by = f"{metric} on the {config.selection.split} split"
-    self.checkpoints.select(step, value, chosen_by=by)
+    self.selection = Selection(
+      value, f"{metric} on the {config.selection.split} split"
+    )
 
   def _score(self, params: Any, examples: Any) -> list[metrics.VideoScore]:
     """Scores a split unless asked to stop."""
-    return evaluate.score_split(
-      self.experiment, self.score, params, examples, self.preemption.agreed
+    return scorer.score_split(
+      self.config,
+      self.experiment.mesh,
+      self.score,
+      params,
+      examples,
+      self.preemption.agreed,
     )
 
   def _score_test(self, params: Any, step: int) -> Scored:
     """Scores and measures the test split unless asked to stop."""
-    videos = self._score(params, evaluate.with_progress(self.experiment.test))
+    videos = self._score(params, scorer.with_progress(self.experiment.test))
     return Scored(step, videos, metrics.evaluate_videos(videos))
 
   def _save(self, state: TrainState, step: int) -> None:
-    """Saves, once all metrics up to here were seen to be finite."""
+    """Saves, once all metrics up to here are known to be finite."""
     self._log()
-    meta = {
-      "config": self.config.to_dict(),
-      "data": {"next_index": step},
-    }
-    self.checkpoints.save(step, state, meta)
+    self.checkpoints.save(step, state, self.experiment.meta(), self.selection)
+    self.selection = None
 
   def _leave(self, state: TrainState, step: int) -> None:
     """Saves what is not saved yet and stops."""
@@ -224,7 +255,7 @@ class _Run:
   def _log(self, keep: int = 0) -> None:
     """Writes the metrics of all steps but the latest `keep`.
 
-    They are fetched a step late, so that the device never waits.
+    They are fetched a step late, so that the next step is dispatched first.
     """
     while len(self._waiting) > keep:
       step, step_metrics = self._waiting.pop(0)
@@ -233,9 +264,9 @@ class _Run:
       if bad:
         raise NotFiniteError(
           f"Step {step}: {', '.join(bad)} not finite. Training stopped; the "
-          f"checkpoints ({self.checkpoints.steps() or 'none'}) hold finite "
-          "states. Try a lower config.snippet.learning_rate or "
-          "config.video.learning_rate in a new workdir."
+          f"checkpoints ({self.checkpoints.steps() or 'none'}) have finite "
+          "states. Try a lower config.snippet.optimizer.learning_rate or "
+          "config.video.optimizer.learning_rate in a new workdir."
         )
       if step % self.config.log_every_steps == 0:
         self.writer.write(step, values)
@@ -250,18 +281,24 @@ class _Run:
       last = self.scored
       if last is None or last.step != step:
         last = self._score_test(state.snippet.params, step)
+      selection = None if best is None else self.checkpoints.selection(best)
+      chosen_by = selection.chosen_by if selection else ""
       if best is None or best == step:
-        return Outcome(last, last, self.checkpoints.chosen_by)
+        return Outcome(last, last, chosen_by)
       try:
-        restored = self.checkpoints.restore(best, self.experiment.state_shapes)
+        model = from_checkpoint(
+          self.checkpoints,
+          best,
+          sharding=sharding.replicated(self.experiment.mesh),
+        )
       except CheckpointError as error:
         logging.error(
           "%s The results are those of the last checkpoint alone.", error
         )
         return Outcome(last, last)
-      selected = self._score_test(restored.state.snippet.params, best)
-      return Outcome(last, selected, self.checkpoints.chosen_by)
-    except evaluate.StoppedError as error:
+      selected = self._score_test(model.params["snippet"], best)
+      return Outcome(last, selected, chosen_by)
+    except scorer.StoppedError as error:
       raise Preempted(
         "Training is complete; run the same command for its results."
       ) from error

@@ -59,6 +59,9 @@ def init_state(method: Method, seed: int) -> TrainState:
     video=BranchState(video, method.video_optimizer.init(video)),
     snippet=BranchState(snippet, method.snippet_optimizer.init(snippet)),
     memory=pseudo_labels.init_memory(
-      method.num_keys, method.history_length, method.num_segments, dtype
+      method.num_keys,
+      method.pseudo_labels.history_length,
+      method.num_segments,
+      dtype,
     ),
   )

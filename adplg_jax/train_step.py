@@ -10,10 +10,11 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Bool, Float, Shaped
 
-from adplg_jax import losses, pseudo_labels, sharding
+from adplg_jax import losses, pseudo_labels
 from adplg_jax.method import Method
 from adplg_jax.models.attention import valid_rows
 from adplg_jax.models.video_branch import VideoBranchOutput
+from adplg_jax.run import sharding
 from adplg_jax.train_state import BranchState, TrainState
 
 Batch = dict[str, dict[str, Array]]
@@ -30,9 +31,9 @@ def train_step(
   Args:
     state: The state before the step.
     batch: {"normal": {"features" [b n d], "length" [b]}, "anomalous":
-      {"features" [b n d], "length" [b], "key" [b]}}; pairs stand at the same
+      {"features" [b n d], "length" [b], "key" [b]}}; pairs are at the same
       place.
-    method: Models, optimisers, thresholds.
+    method: Models, optimisers, settings.
     seed: The run's seed; dropout is a function of it and of the step.
 
   Returns:
@@ -51,8 +52,8 @@ def train_step(
   memory, labels = pseudo_labels.update(
     state.memory,
     *sharding.replicate((anomalous["key"], raw, valid)),
-    mean_threshold=method.mean_threshold,
-    variance_threshold=method.variance_threshold,
+    mean_threshold=method.pseudo_labels.mean_threshold,
+    variance_threshold=method.pseudo_labels.variance_threshold,
   )
   snippet, snippet_metrics = jax.lax.cond(
     step > method.warm_up_steps,
@@ -79,7 +80,7 @@ def _prepare(batch: Batch, method: Method) -> Batch:
 
   def prepare(part: dict[str, Array]) -> dict[str, Array]:
     length = part["length"]
-    if not method.mask_zero_rows:
+    if not method.switches.mask_zero_rows:
       length = jnp.full_like(length, method.num_segments)
     features = part["features"].astype(method.video_branch.param_dtype)
     return part | {"features": features, "length": length}
@@ -100,10 +101,10 @@ def video_losses(
   Returns:
     The sum, and the parts without their weights.
   """
-  weights = method.loss_weights
+  switches = method.switches
   parts = {
     "video_classification": losses.video_classification(
-      output.normal_logits, output.anomalous_logits, bce=method.bce
+      output.normal_logits, output.anomalous_logits, bce=switches.bce
     ),
     "separation": losses.separation(
       output.normal_fused, output.cross_fused, output.anomalous_fused
@@ -112,11 +113,11 @@ def video_losses(
       output.anomalous_attention, output.cross_attention
     ),
     "smoothness": losses.smoothness(
-      output.anomalous_attention, valid, axis=method.smooth_axis
+      output.anomalous_attention, valid, axis=switches.smooth_axis
     ),
     "sparsity": losses.sparsity(output.anomalous_attention, valid),
   }
-  total = sum(getattr(weights, name) * loss for name, loss in parts.items())
+  total = sum(method.loss_weights[name] * loss for name, loss in parts.items())
   return jnp.asarray(total), parts
 
 
@@ -181,25 +182,24 @@ def _snippet_update(
     logits: Any = method.snippet_branch.apply(
       {"params": params}, x, lengths, train=True, rngs={"dropout": stream}
     )
-    part = losses.snippet_classification(
+    return losses.snippet_classification(
       logits,
       target,
       ignored,
-      bce=method.bce,
-      drop_zero_losses=method.drop_zero_losses,
+      bce=method.switches.bce,
+      drop_zero_losses=method.switches.drop_zero_losses,
     )
-    return method.loss_weights.snippet_classification * part, part
 
-  (_, part), gradient = jax.value_and_grad(loss, has_aux=True)(branch.params)
+  value, gradient = jax.value_and_grad(loss)(branch.params)
   metrics = {
-    "loss/snippet_classification": part,
+    "loss/snippet_classification": value,
     "gradient_norm/snippet_branch": optax.tree.norm(gradient),
   }
   return _apply(branch, gradient, method.snippet_optimizer), metrics
 
 
 def _no_snippet_metrics(video: BranchState) -> Metrics:
-  """What the snippet branch reports while it rests: zeros of its type."""
+  """What the snippet branch reports in the warm-up: zeros of its type."""
   zero = jnp.zeros((), jax.tree.leaves(video.params)[0].dtype)
   return {
     "loss/snippet_classification": zero,

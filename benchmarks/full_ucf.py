@@ -139,7 +139,7 @@ def annotation(
 
 def prepare(root: Path) -> dict[str, int]:
   """Prepares the data set as the command line does."""
-  from adplg_jax import prepare as command
+  from adplg_jax.prepare import __main__ as command
 
   status = command.main(
     [
@@ -166,7 +166,7 @@ def narrow_config(root: Path) -> Any:
   config: Any = ucf_crime.get_config("i3d")
   config.data_dir = str(root / "data")
   config.data.cache_gib = 0.0
-  config.snippet.update(
+  config.snippet.model.update(
     width=32,
     local_heads=1,
     local_head_width=8,
@@ -175,7 +175,7 @@ def narrow_config(root: Path) -> Any:
     global_head_width=16,
     feed_forward_width=32,
   )
-  config.video.update(width=32, attention_width=32)
+  config.video.model.update(width=32, attention_width=32)
   return config
 
 
@@ -203,15 +203,15 @@ def evaluate(root: Path) -> dict[str, float]:
   """Scores the test split with a narrow model as it is at the start."""
   import jax
 
-  from adplg_jax import evaluate as evaluation
-  from adplg_jax import metrics
   from adplg_jax.experiment import open_experiment
+  from adplg_jax.scoring import metrics, scorer
 
   experiment = open_experiment(narrow_config(root))
   with jax.set_mesh(experiment.mesh):
-    videos = evaluation.score_split(
-      experiment,
-      evaluation.make_scorer(experiment.method),
+    videos = scorer.score_split(
+      experiment.config,
+      experiment.mesh,
+      scorer.make_scorer(experiment.method),
       experiment.init_state().snippet.params,
       experiment.test,
     )

@@ -24,18 +24,13 @@ import torch
 from scipy import stats
 from tqdm import tqdm
 
-from adplg_jax import (
-  demo,
-  evaluate,
-  metrics,
-  sharding,
-  torch_names,
-  train_state,
-  train_step,
-)
+from adplg_jax import demo, train_state, train_step
 from adplg_jax.configs import synthetic
-from adplg_jax.evaluate import load_config_file
 from adplg_jax.experiment import Experiment, open_experiment
+from adplg_jax.interop import torch_names
+from adplg_jax.run import sharding
+from adplg_jax.run.config import load_config
+from adplg_jax.scoring import metrics, scorer
 from tests.parity import torch_reference
 
 MARGIN = 0.02
@@ -55,7 +50,7 @@ def narrow(config: Any) -> Any:
   small = synthetic.get_config()
   for name in _SIZES:
     config[name] = small[name]
-  config.snippet.max_snippets = 1024
+  config.snippet.model.max_snippets = 1024
   return config
 
 
@@ -64,28 +59,15 @@ def options(config: Any, feature_width: int) -> torch_reference.Options:
   video, snippet = config.video, config.snippet
   return torch_reference.Options(
     feature_width=feature_width,
-    width=snippet.width,
-    attention_width=video.attention_width,
-    classifier_width=snippet.classifier_width,
-    windows=tuple(snippet.windows),
-    local_heads=snippet.local_heads,
-    local_head_width=snippet.local_head_width,
-    num_blocks=snippet.num_blocks,
-    global_heads=snippet.global_heads,
-    global_head_width=snippet.global_head_width,
-    feed_forward_width=snippet.feed_forward_width,
-    max_snippets=snippet.max_snippets,
-    dropout=snippet.dropout,
-    block_dropout=snippet.block_dropout,
+    attention_width=video.model.attention_width,
+    **snippet.model,
     warm_up=config.warm_up_steps,
-    video_learning_rate=video.learning_rate,
-    snippet_learning_rate=snippet.learning_rate,
-    weight_decay=video.weight_decay,
-    decay_factor=snippet.decay_factor,
-    decay_every=snippet.decay_every,
-    history_length=config.pseudo_labels.history_length,
-    mean_threshold=config.pseudo_labels.mean_threshold,
-    variance_threshold=config.pseudo_labels.variance_threshold,
+    video_learning_rate=video.optimizer.learning_rate,
+    snippet_learning_rate=snippet.optimizer.learning_rate,
+    weight_decay=video.optimizer.weight_decay,
+    decay_factor=snippet.optimizer.decay_factor,
+    decay_every=snippet.optimizer.decay_every,
+    **config.pseudo_labels,
   )
 
 
@@ -94,12 +76,12 @@ def converted(
 ) -> train_state.TrainState:
   """The port's state before the first step, with the reference's weights."""
   config, method = experiment.config, experiment.method
-  projected = config.snippet.width != method.feature_width
+  projected = config.snippet.model.width != method.feature_width
   entries = {
     "video": torch_names.video_entries(projected=projected),
     "snippet": torch_names.snippet_entries(
-      windows=tuple(config.snippet.windows),
-      num_blocks=config.snippet.num_blocks,
+      windows=tuple(config.snippet.model.windows),
+      num_blocks=config.snippet.model.num_blocks,
       projected=projected,
     ),
   }
@@ -124,9 +106,10 @@ def train_jax(
     for _ in range(config.total_steps):
       batch = sharding.put_batch(next(batches), experiment.mesh)
       state, _ = step(state, batch, seed=config.seed)
-    videos = evaluate.score_split(
-      experiment,
-      evaluate.make_scorer(experiment.method),
+    videos = scorer.score_split(
+      config,
+      experiment.mesh,
+      scorer.make_scorer(experiment.method),
       state.snippet.params,
       experiment.test,
     )
@@ -187,7 +170,7 @@ def main() -> None:
   if arguments.config is None:
     config = synthetic.get_config()
   else:
-    config = narrow(load_config_file(arguments.config))
+    config = narrow(load_config(arguments.config))
   config.data_dir = arguments.data_dir
   config.total_steps = arguments.steps or config.total_steps
   found: dict[str, list[dict[str, Any]]] = {"jax": [], "torch": []}

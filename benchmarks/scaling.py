@@ -18,11 +18,16 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from adplg_jax import evaluate, sharding, train_state, train_step
 from adplg_jax import method as method_lib
-from adplg_jax.checkpoint import Checkpointer
+from adplg_jax import train_state, train_step
 from adplg_jax.configs import shanghaitech, ucf_crime, xd_violence
-from adplg_jax.data.benchmarks import BENCHMARKS
+from adplg_jax.prepare.official import OfficialSource
+from adplg_jax.prepare.sources import shanghaitech as shanghaitech_source
+from adplg_jax.prepare.sources import ucf_crime as ucf_crime_source
+from adplg_jax.prepare.sources import xd_violence as xd_violence_source
+from adplg_jax.run import sharding
+from adplg_jax.run.checkpoint import Checkpointer
+from adplg_jax.scoring import scorer
 
 WIDTH = 1024
 LONGEST = 6_749
@@ -30,6 +35,11 @@ CONFIGS = {
   "ucf_crime": ucf_crime,
   "xd_violence": xd_violence,
   "shanghaitech": shanghaitech,
+}
+SOURCES: dict[str, OfficialSource] = {
+  "ucf_crime": ucf_crime_source.SOURCE,
+  "xd_violence": xd_violence_source.SOURCE,
+  "shanghaitech": shanghaitech_source.SOURCE,
 }
 _COLLECTIVE = re.compile(
   r"= (\(?.*?\)?) (all-reduce|all-gather|collective-permute)(?:-start)?\("
@@ -46,7 +56,7 @@ def make_method(name: str) -> tuple[Any, method_lib.Method]:
   """Configuration and method of a complete data set, I3D features."""
   config = CONFIGS[name].get_config("i3d")
   keys = (
-    BENCHMARKS[name]
+    SOURCES[name]
     .features["i3d"]
     .num_keys(by_video=config.switches.history_key == "video")
   )
@@ -67,14 +77,14 @@ def print_sizes() -> None:
     parameters = (state.video.params, state.snippet.params)
     count = sum(leaf.size for leaf in jax.tree.leaves(parameters))
     size, segments = config.batch_size, config.num_segments
-    rows = size * segments * (method.history_length + 1) * 4
+    rows = size * segments * (method.pseudo_labels.history_length + 1) * 4
     print(
       f"{name}: {count} parameters, state {nbytes(state) / 1e6:.1f} MB, of it "
       f"memory {nbytes(state.memory) / 1e6:.2f} MB; a step's gradients "
       f"{nbytes(parameters) / 1e6:.1f} MB, memory rows {rows / 1e3:.0f} kB, "
       f"features {2 * size * segments * WIDTH * 4 / 1e6:.1f} MB"
     )
-  crops = sum(BENCHMARKS["ucf_crime"].features["i3d"].expected.videos[:2]) * 10
+  crops = sum(SOURCES["ucf_crime"].features["i3d"].expected.videos[:2]) * 10
   print(
     f"UCF-Crime's training crops in memory: {crops * 64 * WIDTH * 4 / 1e9:.1f} "
     "GB"
@@ -165,7 +175,7 @@ def print_longest() -> None:
   )
   for snippets in (LONGEST // 4, LONGEST // 2, LONGEST):
     compiled = (
-      evaluate.make_scorer(method)
+      scorer.make_scorer(method)
       .lower(
         params,
         jax.ShapeDtypeStruct((1, snippets, WIDTH), jnp.float32),

@@ -1,22 +1,23 @@
 """Every field of a run, with the paper's sizes; data-set files change the rest.
 
-Not run by itself. The presets are `official`, the program's behaviour in every
-quirk, and `fixed`, which mends what is listed in docs/method.md, section 8:
-`--config=configs/ucf_crime.py:i3d,fixed`.
+Not run by itself. The presets are `official`, which reproduces the reference
+program in every quirk, and `fixed`, which corrects the quirks listed in
+docs/method.md, section 8: `--config=ucf_crime:features=i3d,preset=fixed`.
 """
 
 from typing import Any
 
 from ml_collections import ConfigDict
 
+PRESETS = ("official", "fixed")
 OFFICIAL = {
   # Axis along which the attention's smoothness is taken: batch | time.
   "smooth_axis": "batch",
   # What shares a pseudo-label memory: video | crop. Set by each data set.
   "history_key": "video",
-  # Mask the keys of zeros behind a video's end in the local attention.
+  # Mask the keys of zeros after a video's end in the local attention.
   "mask_padded_keys": False,
-  # Rotate queries one window further on than they are.
+  # Rotate queries by one window more than their position.
   "rotary_query_shift": True,
   # Decay the rows of the position tables that training never reaches.
   "decay_unseen_positions": True,
@@ -48,21 +49,42 @@ FIXED = OFFICIAL | {
 }
 
 
-def split_argument(argument: str, default: str) -> tuple[str, str]:
-  """Splits a config file's argument "VARIANT,PRESET"; either may be left out.
+def parse_argument(
+  argument: str, variant_name: str, default: str
+) -> tuple[str, str]:
+  """Parses a configuration file's argument.
+
+  Args:
+    argument: "VARIANT", "PRESET" or "VARIANT,PRESET", or by name, as in
+      "features=i3d,preset=fixed".
+    variant_name: What the variant is called, as in "features".
+    default: The variant if none is given.
+
+  Returns:
+    Variant and preset.
 
   Raises:
-    ValueError: More than one variant is named.
+    ValueError: Another name, another preset, or one given twice.
   """
-  words = [word for word in argument.split(",") if word]
-  presets = [word for word in words if word in ("official", "fixed")]
-  variants = [word for word in words if word not in ("official", "fixed")]
-  if len(variants) > 1 or len(presets) > 1:
+  found: dict[str, str] = {}
+  for word in filter(None, argument.split(",")):
+    name, equals, value = word.partition("=")
+    if not equals:
+      name, value = "preset" if word in PRESETS else variant_name, word
+    if name in found or name not in (variant_name, "preset"):
+      raise ValueError(
+        f"configuration argument is {argument!r}; allowed: "
+        f"{variant_name.upper()},PRESET or {variant_name}=...,preset=..., each "
+        "at most once."
+      )
+    found[name] = value
+  preset = found.get("preset", PRESETS[0])
+  if preset not in PRESETS:
     raise ValueError(
-      f"config argument {argument!r} must be VARIANT, PRESET or "
-      "VARIANT,PRESET with PRESET official or fixed."
+      f"preset is {preset!r} in configuration argument {argument!r}; allowed: "
+      f"{', '.join(PRESETS)}."
     )
-  return (variants or [default])[0], (presets or ["official"])[0]
+  return found.get(variant_name, default), preset
 
 
 def get_config(preset: str = "official", history_key: str = "video") -> Any:
@@ -75,15 +97,15 @@ def get_config(preset: str = "official", history_key: str = "video") -> Any:
   config: Any = ConfigDict()
   # Everything random is a function of this and of the step.
   config.seed = 0
-  # Where prepared data sets lie; "" is tfds' own ($TFDS_DATA_DIR or
+  # Where the prepared data sets are; "" is TFDS' own ($TFDS_DATA_DIR or
   # ~/tensorflow_datasets).
   config.data_dir = ""
   config.data = ConfigDict()
-  # synthetic | folder | ucf_crime | xd_violence | shanghaitech.
+  # Name of the data set, as `python -m adplg_jax.prepare` lists them.
   config.data.builder = ""
   # Which features, or the name of the folder data set.
   config.data.variant = ""
-  # Training features are held in memory up to this size [GiB], otherwise read
+  # Training features are kept in memory up to this size [GiB], otherwise read
   # when needed.
   config.data.cache_gib = 8.0
   # Threads that read ahead.
@@ -93,96 +115,116 @@ def get_config(preset: str = "official", history_key: str = "video") -> Any:
   config.batch_size = 32
   # Segments a training video is averaged into (N).
   config.num_segments = 64
-  # Steps in all, and steps in which the snippet branch rests.
+  # Steps in all.
   config.total_steps = 20_000
+  # Steps at the start in which the snippet branch is not trained.
   config.warm_up_steps = 1_000
   # Type of the computation: float32 | bfloat16 | float64.
   config.precision = "float32"
   # Products of float32: default (TF32 on GPUs) | high | highest.
   config.matmul_precision = "default"
-  # The same bits every time on GPUs too, at a price.
+  # The same bits every time on GPUs too, at the cost of speed.
   config.deterministic = False
 
   config.video = ConfigDict()
-  # Width features are brought to, of the attention, of the classifier.
-  config.video.width = 1024
-  config.video.attention_width = 512
-  config.video.classifier_width = 32
-  # Dropout rate of the classifier.
-  config.video.dropout = 0.7
-  # Adam's learning rate, and L2 added to the gradient.
-  config.video.learning_rate = 1e-4
-  config.video.weight_decay = 0.005
+  config.video.model = ConfigDict()
+  # Width that features are projected to where they have another.
+  config.video.model.width = 1024
+  # Width of queries, keys and values (A).
+  config.video.model.attention_width = 512
+  # Hidden width of the video classifier.
+  config.video.model.classifier_width = 32
+  # Dropout rate of the video classifier.
+  config.video.model.dropout = 0.7
+  config.video.optimizer = ConfigDict()
+  # Adam's learning rate.
+  config.video.optimizer.learning_rate = 1e-4
+  # L2 added to the gradient.
+  config.video.optimizer.weight_decay = 0.005
 
   config.snippet = ConfigDict()
+  config.snippet.model = ConfigDict()
   # Model width; a multiple of the number of windows.
-  config.snippet.width = 1024
-  # Snippets each way that each local block sees.
-  config.snippet.windows = (2, 4, 6, 8)
-  # Heads and channels a head of the local blocks.
-  config.snippet.local_heads = 8
-  config.snippet.local_head_width = 64
-  # Global transformer blocks, their heads, channels a head, hidden width.
-  config.snippet.num_blocks = 2
-  config.snippet.global_heads = 4
-  config.snippet.global_head_width = 256
-  config.snippet.feed_forward_width = 1024
-  config.snippet.classifier_width = 32
-  # Dropout rates of the classifier and of the global blocks.
-  config.snippet.dropout = 0.7
-  config.snippet.block_dropout = 0.5
-  # Longest video [snippets].
-  config.snippet.max_snippets = 6750
-  # Adam's learning rate, multiplied by the factor after so many updates of this
-  # branch; L2 added to the gradient.
-  config.snippet.learning_rate = 1e-3
-  config.snippet.decay_factor = 0.9
-  config.snippet.decay_every = 4_000
-  config.snippet.weight_decay = 0.005
+  config.snippet.model.width = 1024
+  # Snippets in each direction that each local block sees.
+  config.snippet.model.windows = (2, 4, 6, 8)
+  # Heads of a local block.
+  config.snippet.model.local_heads = 8
+  # Channels of each head of a local block.
+  config.snippet.model.local_head_width = 64
+  # Global transformer blocks.
+  config.snippet.model.num_blocks = 2
+  # Heads of a global block.
+  config.snippet.model.global_heads = 4
+  # Channels of each head of a global block.
+  config.snippet.model.global_head_width = 256
+  # Hidden width of a global block's feed-forward part.
+  config.snippet.model.feed_forward_width = 1024
+  # Hidden width of the snippet classifier.
+  config.snippet.model.classifier_width = 32
+  # Dropout rate of the snippet classifier.
+  config.snippet.model.dropout = 0.7
+  # Dropout rate of the global blocks.
+  config.snippet.model.block_dropout = 0.5
+  # Longest video [snippets], rows of the position tables.
+  config.snippet.model.max_snippets = 6750
+  config.snippet.optimizer = ConfigDict()
+  # Adam's learning rate.
+  config.snippet.optimizer.learning_rate = 1e-3
+  # L2 added to the gradient.
+  config.snippet.optimizer.weight_decay = 0.005
+  # Factor by which the learning rate is multiplied every decay_every updates.
+  config.snippet.optimizer.decay_factor = 0.9
+  # Updates of this branch between two reductions of its learning rate.
+  config.snippet.optimizer.decay_every = 4_000
 
   config.loss_weights = ConfigDict()
+  # Weight of the video classifier's cross entropy.
   config.loss_weights.video_classification = 1.0
+  # Weight of the compactness-separation loss.
   config.loss_weights.separation = 1.0
+  # Weight of the distributional dissimilarity.
   config.loss_weights.dissimilarity = 1.0
+  # Weight of the attention's smoothness.
   config.loss_weights.smoothness = 1.0
+  # Weight of the attention's sparsity.
   config.loss_weights.sparsity = 1.0
-  config.loss_weights.snippet_classification = 1.0
 
   config.pseudo_labels = ConfigDict()
-  # Entries a key of the memory holds (H), at least 2.
+  # Entries that a key of the memory holds (H), at least 2.
   config.pseudo_labels.history_length = 3
   # Normalised mean from which a snippet is labelled anomalous (tau_m).
   config.pseudo_labels.mean_threshold = 0.25
-  # Normalised variance beyond which a snippet is hard (tau_v).
+  # Normalised variance above which a snippet is hard (tau_v).
   config.pseudo_labels.variance_threshold = 0.4
 
   switches = dict(OFFICIAL, history_key=history_key)
   config.switches = ConfigDict(FIXED if preset == "fixed" else switches)
 
   config.evaluation = ConfigDict()
-  # Evaluated every so many steps after warm-up, and at the end.
+  # Steps between evaluations after warm-up; there is one at the end, too.
   config.evaluation.every_steps = 1_000
   # Snippets, padding included, scored at once.
   config.evaluation.batch_snippets = 8192
 
   config.checkpoint = ConfigDict()
-  # Saved every so many steps, after each evaluation, and at the end.
+  # Steps between checkpoints; one follows each evaluation, too.
   config.checkpoint.every_steps = 1_000
-  # Latest ones kept; the best by selection is kept besides.
+  # Latest checkpoints that are kept; the selected one is kept besides.
   config.checkpoint.keep = 2
-  # Every so many steps one is kept for good; 0 keeps none.
+  # Steps between checkpoints that are kept for good; 0 keeps none.
   config.checkpoint.keep_every_steps = 0
 
   config.selection = ConfigDict()
-  # What the best checkpoint is chosen on: test (as the field does) |
+  # Split that the selected checkpoint is best on: test (as the field does) |
   # validation (training videos held out).
   config.selection.split = "test"
-  # frame_auc | frame_ap | anomalous_auc | video_auc; on validation videos
-  # always video_auc.
+  # Metric that selects: frame_auc | frame_ap | anomalous_auc | video_auc; on
+  # validation videos always video_auc.
   config.selection.metric = "frame_auc"
   # Share of the training videos that validation holds out.
   config.selection.validation_share = 0.1
 
-  # Losses are logged every so many steps.
+  # Steps between lines of metrics.
   config.log_every_steps = 1
   return config

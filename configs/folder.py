@@ -1,7 +1,7 @@
 """Your own features, prepared from a manifest (docs/own_features.md).
 
 python -m adplg_jax.prepare folder --name NAME --manifest manifest.csv
-python -m adplg_jax.main --config=configs/folder.py:NAME --workdir=runs/NAME
+python -m adplg_jax.main --config=folder:NAME --workdir=runs/NAME
 """
 
 from typing import Any
@@ -10,7 +10,7 @@ from adplg_jax.configs import base
 
 
 def get_config(argument: str = "") -> Any:
-  variant, preset = base.split_argument(argument, "")
+  variant, preset = base.parse_argument(argument, "name", "")
   config = base.get_config(preset, history_key="video")
   config.data.builder = "folder"
   config.data.variant = variant

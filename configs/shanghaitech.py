@@ -1,6 +1,6 @@
 """ShanghaiTech, frame AUC. I3D features (1024).
 
-python -m adplg_jax.main --config=configs/shanghaitech.py --workdir=runs/sht
+python -m adplg_jax.main --config=shanghaitech --workdir=runs/sht
 """
 
 from typing import Any
@@ -9,7 +9,7 @@ from adplg_jax.configs import base
 
 
 def get_config(argument: str = "") -> Any:
-  variant, preset = base.split_argument(argument, "i3d")
+  variant, preset = base.parse_argument(argument, "features", "i3d")
   config = base.get_config(preset, history_key="crop")
   config.data.builder = "shanghaitech"
   config.data.variant = variant

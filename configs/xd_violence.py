@@ -1,6 +1,6 @@
 """XD-Violence, frame AP. Argument: i3d_vggish (1152, default) | i3d | clip.
 
-python -m adplg_jax.main --config=configs/xd_violence.py --workdir=runs/xd
+python -m adplg_jax.main --config=xd_violence --workdir=runs/xd
 """
 
 from typing import Any
@@ -9,7 +9,7 @@ from adplg_jax.configs import base
 
 
 def get_config(argument: str = "") -> Any:
-  variant, preset = base.split_argument(argument, "i3d_vggish")
+  variant, preset = base.parse_argument(argument, "features", "i3d_vggish")
   config = base.get_config(preset, history_key="crop")
   config.data.builder = "xd_violence"
   config.data.variant = variant

@@ -1,26 +1,23 @@
-"""Imports run downwards only; data knows no jax; configs know no package."""
+"""Imports run downwards only, in every module; each module has its tests."""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-PACKAGE = Path(__file__).parent.parent / "adplg_jax"
-# What a module may import of the package; a prefix stands for all below it.
+PACKAGE = Path("adplg_jax")
+# What each room, or module at the root, may import of the package besides
+# itself; a name stands for all below it.
 ALLOWED = {
-  "models.attention": (),
-  "models.layers": (),
-  "models.video_branch": ("models",),
-  "models.snippet_branch": ("models",),
+  "__init__": (),
+  "configs": (),
+  "models": (),
   "losses": (),
   "pseudo_labels": (),
   "optimizer": (),
-  "sharding": (),
-  "metrics": (),
-  "files": (),
-  "preemption": (),
   "method": ("models", "optimizer"),
   "train_state": ("method", "pseudo_labels"),
   "train_step": (
@@ -28,14 +25,54 @@ ALLOWED = {
     "method",
     "models",
     "pseudo_labels",
-    "sharding",
+    "run.sharding",
     "train_state",
   ),
-  "checkpoint": ("files",),
-  "workdir": ("files",),
-  "config_checks": ("workdir",),
-  "agreement": ("workdir",),
+  "run": (),
+  "data": (),
+  "prepare": ("data",),
+  "scoring": ("data", "method", "run"),
+  "report": ("data.frames", "run.files", "scoring"),
+  "experiment": (
+    "data",
+    "method",
+    "prepare",
+    "run",
+    "train_state",
+    "train_step",
+  ),
+  "interop": ("data", "method", "models", "prepare", "run", "train_state"),
+  "train": ("experiment", "report", "run", "scoring", "train_state"),
+  "evaluate": ("experiment", "report", "run", "scoring"),
+  "main": ("experiment", "run", "train"),
+  "convert": ("interop", "run"),
+  "demo": ("configs", "evaluate", "experiment", "main", "run", "scoring"),
 }
+# Modules without tests of their own, and what runs them.
+ELSEWHERE = {
+  "prepare/source": "every test of a data set",
+  "prepare/videos": "every test of a data set",
+  "prepare/builder": "prepare/writing_test",
+  "prepare/__main__": "prepare/main_test",
+  "prepare/sources/folder": "prepare/main_test",
+  "prepare/sources/synthetic": "prepare/main_test",
+  "models/layers": "models/branches_test",
+  "models/video_branch": "models/branches_test",
+  "models/snippet_branch": "models/branches_test",
+}
+
+
+def modules():
+  """Every module, as its name below the package."""
+  paths = [*PACKAGE.rglob("*.py"), *Path("configs").glob("*.py")]
+  for path in sorted(set(paths)):
+    parts = path.with_suffix("").parts
+    name = parts if parts[0] == "configs" else parts[1:]
+    if name[0] != "configs" or parts[0] == "configs":
+      yield path, ".".join(name)
+
+
+MODULES = {name: path for path, name in modules()}
 
 
 def imports(path):
@@ -53,25 +90,96 @@ def own_imports(path):
       yield name.removeprefix("adplg_jax.")
 
 
-@pytest.mark.parametrize("module", ALLOWED)
+def below(name, rooms):
+  return any(name == room or name.startswith(f"{room}.") for room in rooms)
+
+
+@pytest.mark.parametrize("module", MODULES)
 def test_imports_run_downwards(module):
-  path = PACKAGE / (module.replace(".", "/") + ".py")
-  for name in own_imports(path):
-    assert name.startswith(ALLOWED[module]), f"{module} imports {name}"
+  room = module.split(".")[0]
+  for name in own_imports(MODULES[module]):
+    assert below(name, (room, *ALLOWED[room])), f"{module} imports {name}"
 
 
-def test_data_knows_no_jax():
-  for path in (PACKAGE / "data").rglob("*.py"):
-    for name in imports(path):
-      assert name.split(".")[0] not in ("jax", "flax", "optax"), path
-      if name.startswith("adplg_jax."):
-        assert name.startswith(("adplg_jax.data", "adplg_jax.files")), path
+def test_no_room_imports_one_that_imports_it():
+  done = []
+  while len(done) < len(ALLOWED):
+    ready = [
+      room
+      for room, others in ALLOWED.items()
+      if room not in done and {o.split(".")[0] for o in others} <= set(done)
+    ]
+    assert ready, set(ALLOWED) - set(done)
+    done += ready
 
 
-def test_configs_import_nothing_of_the_package():
-  for path in PACKAGE.joinpath("configs").resolve().glob("*.py"):
-    for name in own_imports(path):
-      assert name.startswith("configs"), f"{path.name} imports {name}"
+def test_no_circle_within_a_room():
+  graph = {
+    module: {n for n in MODULES if below_any(n, MODULES[module])} - {module}
+    for module in MODULES
+  }
+  while graph:
+    free = [m for m, needs in graph.items() if not needs & set(graph)]
+    assert free, set(graph)
+    for module in free:
+      del graph[module]
+
+
+def below_any(module, path):
+  """Whether a file imports a module, or a name of it."""
+  return any(
+    name == module or name.rpartition(".")[0] == module
+    for name in own_imports(path)
+  )
+
+
+@pytest.mark.parametrize(
+  "module",
+  [name for name in MODULES if below(name, ("data", "prepare"))],
+)
+def test_data_and_preparation_know_no_jax(module):
+  for name in imports(MODULES[module]):
+    assert name.split(".")[0] not in ("jax", "flax", "optax"), module
+
+
+def test_flax_linen_only_in_the_models():
+  for module, path in MODULES.items():
+    if not below(module, ("models",)):
+      assert not any(n.startswith("flax.linen") for n in imports(path)), module
+
+
+def test_orbax_only_in_the_checkpoints():
+  for module, path in MODULES.items():
+    if module != "run.checkpoint":
+      assert not any(n.startswith("orbax") for n in imports(path)), module
+
+
+def test_every_module_has_its_tests():
+  for module in MODULES:
+    name = module.replace(".", "/")
+    if module.endswith("__init__") or below(module, ("configs",)):
+      continue
+    home = ELSEWHERE.get(name, f"{name}_test")
+    if name not in ELSEWHERE or ("/" in home and " " not in home):
+      assert Path("tests", f"{home}.py").exists(), f"{module}: {home}"
+  for name in ELSEWHERE:
+    assert name.replace("/", ".") in MODULES, name
+
+
+def test_the_map_of_the_folders_is_complete():
+  text = Path("CONTRIBUTING.md").read_text()
+  named = set(re.findall(r"^\| `([\w/]+)/` \|", text, re.MULTILINE))
+  tracked = subprocess.run(
+    ["git", "ls-files"], capture_output=True, text=True, check=True
+  ).stdout.splitlines()
+  folders = {
+    str(Path(file).parent)
+    for file in tracked
+    if Path(file).parent != Path() and not file.startswith(".")
+  }
+  # Tests mirror the package: one line for all of its rooms.
+  mirrored = {f"tests/{f.relative_to(PACKAGE)}" for f in PACKAGE.rglob("*")}
+  assert named == folders - mirrored
 
 
 BLOCKED = """
@@ -83,7 +191,7 @@ class Blocker:
       raise ImportError(name)
 
 sys.meta_path.insert(0, Blocker())
-import adplg_jax.demo, adplg_jax.prepare
+import adplg_jax.convert, adplg_jax.demo, adplg_jax.prepare.__main__
 """
 
 
@@ -92,6 +200,6 @@ def test_the_package_needs_neither_tensorflow_nor_torch():
 
 
 def test_no_bare_assert_in_the_package():
-  for path in PACKAGE.rglob("*.py"):
+  for path in MODULES.values():
     nodes = ast.walk(ast.parse(path.read_text()))
     assert not any(isinstance(node, ast.Assert) for node in nodes), path

@@ -24,9 +24,9 @@ from pathlib import Path
 import jax
 import numpy as np
 
-from adplg_jax.checkpoint import Checkpointer
 from adplg_jax.experiment import open_experiment
-from adplg_jax.workdir import load_config
+from adplg_jax.run.checkpoint import Checkpointer
+from adplg_jax.run.workdir import read_config
 
 STEPS, SAVE_EVERY, EVALUATE_EVERY = 600, 15, 20
 FLAGS = (
@@ -35,8 +35,8 @@ FLAGS = (
   "--config.num_segments=8",
   f"--config.total_steps={STEPS}",
   "--config.warm_up_steps=20",
-  "--config.snippet.windows=(2,4)",
-  "--config.snippet.num_blocks=1",
+  "--config.snippet.model.windows=(2,4)",
+  "--config.snippet.model.num_blocks=1",
   f"--config.checkpoint.every_steps={SAVE_EVERY}",
   f"--config.evaluation.every_steps={EVALUATE_EVERY}",
 )
@@ -152,7 +152,7 @@ def lines(workdir: Path) -> list[dict]:
 
 def final_state(workdir: Path):
   """Everything in the last checkpoint."""
-  experiment = open_experiment(load_config(workdir))
+  experiment = open_experiment(read_config(workdir))
   checkpoints = Checkpointer(workdir / "checkpoints", read_only=True)
   restored = checkpoints.restore(STEPS, experiment.state_shapes)
   return jax.tree.map(np.asarray, restored.state)

@@ -25,3 +25,20 @@ def x64():
   """Double precision for one test."""
   with jax.enable_x64(True):
     yield
+
+
+@pytest.fixture(scope="session")
+def data_dir(tmp_path_factory):
+  """Where the tests' runs have their synthetic data."""
+  return tmp_path_factory.mktemp("data")
+
+
+@pytest.fixture(scope="session")
+def whole(data_dir, tmp_path_factory):
+  """A run of eight steps that nothing disturbed."""
+  from adplg_jax import main
+  from tests.runs import tiny
+
+  workdir = tmp_path_factory.mktemp("whole")
+  assert main.run(tiny(data_dir), str(workdir)) == 0
+  return workdir

@@ -16,11 +16,11 @@ import jax
 import numpy as np
 import pytest
 
-from adplg_jax import sharding
-from adplg_jax.checkpoint import Checkpointer
-from adplg_jax.data.builders.synthetic import prepare_synthetic
 from adplg_jax.experiment import open_experiment
-from adplg_jax.workdir import load_config
+from adplg_jax.run import sharding
+from adplg_jax.run.checkpoint import Checkpointer
+from adplg_jax.run.workdir import read_config
+from tests.layouts import prepare_synthetic
 
 STEPS = 20
 FLAGS = (
@@ -30,14 +30,14 @@ FLAGS = (
   "--config.num_segments=8",
   f"--config.total_steps={STEPS}",
   "--config.warm_up_steps=6",
-  "--config.video.width=8",
-  "--config.video.attention_width=8",
-  "--config.snippet.width=8",
-  "--config.snippet.windows=(2,4)",
-  "--config.snippet.num_blocks=1",
-  "--config.snippet.local_head_width=4",
-  "--config.snippet.global_head_width=4",
-  "--config.snippet.feed_forward_width=8",
+  "--config.video.model.width=8",
+  "--config.video.model.attention_width=8",
+  "--config.snippet.model.width=8",
+  "--config.snippet.model.windows=(2,4)",
+  "--config.snippet.model.num_blocks=1",
+  "--config.snippet.model.local_head_width=4",
+  "--config.snippet.model.global_head_width=4",
+  "--config.snippet.model.feed_forward_width=8",
   "--config.evaluation.every_steps=10",
   "--config.checkpoint.every_steps=10",
 )
@@ -82,7 +82,7 @@ def one_device(tmp_path_factory, data_dir):
 
 def final_state(workdir):
   with jax.enable_x64(True):
-    experiment = open_experiment(load_config(workdir))
+    experiment = open_experiment(read_config(workdir))
     checkpoints = Checkpointer(workdir / "checkpoints", read_only=True)
     restored = checkpoints.restore(STEPS, experiment.state_shapes)
     return jax.tree.map(np.asarray, restored.state)
@@ -118,7 +118,7 @@ def test_a_checkpoint_of_one_device_goes_on_on_many(
 
 def test_a_batch_that_devices_cannot_share_is_refused(data_dir, tmp_path):
   process = start(tmp_path, data_dir, devices=3)
-  assert "6 or 9 would do" in finish(process, code=1)
+  assert "use 6 or 9" in finish(process, code=1)
 
 
 def free_port():
@@ -295,11 +295,11 @@ def test_processes_that_disagree_are_told(data_dir, tmp_path):
   """Even on the precision, which no array could tell them."""
   for error in told_apart(
     tmp_path,
-    ["--config.video.dropout=0.1"],
-    ["--config.video.dropout=0.2", "--config.precision=float32"],
+    ["--config.video.model.dropout=0.1"],
+    ["--config.video.model.dropout=0.2", "--config.precision=float32"],
     data_dirs=(data_dir, data_dir),
   ):
-    assert "config.video.dropout: [0.1, 0.2]" in error
+    assert "config.video.model.dropout: [0.1, 0.2]" in error
     assert "config.precision: ['float64', 'float32']" in error
 
 
@@ -347,14 +347,15 @@ _BATCH, _SEGMENTS, _HISTORY, _WIDTH = 8, 4, 3, 40
 _PROGRAM = f"""
 import functools, json, jax, numpy as np
 from adplg_jax import method as method_lib
-from adplg_jax import sharding, train_state, train_step
+from adplg_jax import train_state, train_step
+from adplg_jax.run import sharding
 from tests.train_step_test import small_config
 
 config = small_config()
 config.num_segments = {_SEGMENTS}
 config.pseudo_labels.history_length = {_HISTORY}
-config.video.width = config.video.attention_width = {_WIDTH}
-config.snippet.width = {_WIDTH}
+config.video.model.width = config.video.model.attention_width = {_WIDTH}
+config.snippet.model.width = {_WIDTH}
 method = method_lib.from_config(config, feature_width={_WIDTH}, num_keys=3000)
 mesh = sharding.make_mesh()
 whole = sharding.replicated(mesh)

@@ -11,17 +11,13 @@ import sys
 import time
 import venv
 from pathlib import Path
-from unittest import mock
 
 import pytest
 import yaml
-from absl import flags
-from absl.testing import flagsaver
 
 from adplg_jax import main
-from adplg_jax.preemption import EXIT_CODE
+from adplg_jax.run.preemption import EXIT_CODE
 
-main.define_flags()
 ROOT = Path(__file__).parent.parent
 LAUNCH = ROOT / "launch"
 SCRIPTS = ["local.sh", "slurm.sbatch", "tpu_vm.sh"]
@@ -97,17 +93,9 @@ def noted(notes, index):
 
 def accepted_by_main(command):
   """What main makes of a command line [program, flags ...]."""
-  # Fields are flags made on the way, from sys.argv.
-  with flagsaver.flagsaver(), mock.patch.object(sys, "argv", command):
-    rest = flags.FLAGS(command)
-    config = flags.FLAGS.config
-    assert rest == command[:1]
-    return (
-      config.data.builder,
-      config.data_dir,
-      flags.FLAGS.workdir,
-      flags.FLAGS.distributed,
-    )
+  given = main.parse(command[1:])
+  data = given.config.data
+  return data.builder, given.config.data_dir, given.workdir, given.distributed
 
 
 @pytest.mark.parametrize("script", SCRIPTS)
@@ -259,7 +247,7 @@ def test_slurm_asks_for_a_signal_before_the_limit():
 
 def test_slurm_variables_are_enough_for_every_process_to_find_the_others():
   code = (
-    "import jax; from adplg_jax import job\n"
+    "import jax; from adplg_jax.run import job\n"
     "job.start('auto')\n"
     "print(jax.process_index(), jax.process_count(), len(jax.devices()))"
   )
@@ -481,8 +469,8 @@ def test_dockerfile_trains_without_docker(container, tmp_path):
     "--config.warm_up_steps=1",
     "--config.batch_size=2",
     "--config.num_segments=4",
-    "--config.snippet.num_blocks=1",
-    "--config.snippet.max_snippets=64",
+    "--config.snippet.model.num_blocks=1",
+    "--config.snippet.model.max_snippets=64",
     f"--workdir={tmp_path / 'run'}",
   )
   assert done.returncode == 0, done.stderr

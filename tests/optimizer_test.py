@@ -27,9 +27,8 @@ def run(transformation, p, gradients):
 def test_adam_with_coupled_l2_and_step_decay(x64):
   rng = np.random.default_rng(0)
   p, gradients = rng.normal(size=7), rng.normal(size=(12, 7))
-  schedule = optimizer.step_decay(0.1, 0.5, 4)
   found = run(
-    optimizer.adam_with_l2(schedule, 0.3), jnp.asarray(p), list(gradients)
+    optimizer.adam_with_l2(0.1, 0.3, 0.5, 4), jnp.asarray(p), list(gradients)
   )
   expected = plain_adam(p, gradients, lambda t: 0.1 * 0.5 ** (t // 4), 0.3)
   np.testing.assert_allclose(found, expected, rtol=1e-12)
@@ -47,7 +46,9 @@ def test_unseen_positions_decay_only_officially():
   }
   zero = [jax.tree.map(jnp.zeros_like, params)] * 3
   official = run(optimizer.adam_with_l2(0.1, 0.005), params, zero)
-  fixed = run(optimizer.adam_with_l2(0.1, 0.005, 4), params, zero)
+  fixed = run(
+    optimizer.adam_with_l2(0.1, 0.005, decayed_positions=4), params, zero
+  )
   assert (official["local_2"]["position"] < 0.8).all()
   assert (fixed["local_2"]["position"][:4] < 0.8).all()
   np.testing.assert_array_equal(fixed["local_2"]["position"][4:], 1)

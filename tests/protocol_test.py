@@ -9,9 +9,10 @@ import jax
 import numpy as np
 import pytest
 
-from adplg_jax import evaluate, metrics, prepare
 from adplg_jax.configs import shanghaitech, ucf_crime, xd_violence
 from adplg_jax.experiment import open_experiment
+from adplg_jax.prepare import __main__ as prepare
+from adplg_jax.scoring import metrics, scorer
 from tests import layouts
 
 
@@ -34,8 +35,9 @@ def score(root, config, *command):
   config.data_dir, config.num_segments = str(root / "data"), 8
   experiment = open_experiment(config)
   with jax.set_mesh(experiment.mesh):
-    videos = evaluate.score_split(
-      experiment,
+    videos = scorer.score_split(
+      experiment.config,
+      experiment.mesh,
       lambda params, features, lengths: features[..., 0],
       None,
       experiment.test,

@@ -1,1 +1,1 @@
-"""Data: files, ground truth, tfds data sets, batches. No jax here."""
+"""What training reads: prepared data sets, batches, frame labels. No JAX."""

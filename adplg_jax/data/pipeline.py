@@ -1,7 +1,7 @@
 """Batches: paired training batches (grain), padded test batches.
 
 Order is a function of (seed, step) alone, the same for any number of processes;
-each process reads only its rows lo:hi of every batch. Source: docs/method.md,
+each process reads only its own rows of every batch. Source: docs/method.md,
 sections 1 and 6.
 """
 
@@ -16,7 +16,7 @@ Example = Mapping[str, Any]
 
 
 class TrainingSet:
-  """Training crops of one class, held in memory or read when asked for."""
+  """Training crops of one class, kept in memory or read when needed."""
 
   def __init__(
     self,
@@ -33,8 +33,8 @@ class TrainingSet:
       source: The split.
       rows: Which of its examples take part.
       columns: {name in a batch: field of the examples}.
-      in_memory: Read all now.
-      name: What a progress bar calls them.
+      in_memory: Read all of them now.
+      name: Their name in a progress bar.
     """
     self._columns = dict(columns)
     self._source = source
@@ -58,24 +58,6 @@ class TrainingSet:
       name: np.stack([example[field] for example in examples])
       for name, field in self._columns.items()
     }
-
-
-def check_batch_size(batch_size: int, **crops: int) -> None:
-  """Refuses batches larger than a class.
-
-  Args:
-    batch_size: B.
-    **crops: How many there are of each class, by its name.
-
-  Raises:
-    ValueError: A class with fewer crops than a batch.
-  """
-  for name, count in crops.items():
-    if count < batch_size:
-      raise ValueError(
-        f"config.batch_size is {batch_size}, but there are only {count} "
-        f"{name} training crops; lower it, or prepare more data."
-      )
 
 
 def training_iterator(
@@ -105,7 +87,9 @@ def training_iterator(
   Raises:
     ValueError: A class with fewer crops than a batch.
   """
-  check_batch_size(batch_size, normal=len(normal), anomalous=len(anomalous))
+  for crops in (normal, anomalous):
+    if len(crops) < batch_size:
+      raise ValueError(f"{len(crops)} crops are no batch of {batch_size}.")
 
   def stream(size: int, number: int) -> grain.MapDataset:
     indices = grain.MapDataset.range(size).seed(2 * seed + number).shuffle()
@@ -133,9 +117,9 @@ class PaddedBatch(NamedTuple):
   """Crops padded to a common number of snippets.
 
   Attributes:
-    features: Zero rows follow each crop; whole zero crops may follow the last.
-    lengths: Snippets of each crop, 0 for those that only fill up.
-    examples: The crops' other fields, fill left out.
+    features: Zero rows follow each crop; crops of zeros may follow the last.
+    lengths: Snippets of each crop, 0 for those that are only padding.
+    examples: The crops' other fields, padding left out.
   """
 
   features: np.ndarray

@@ -1,26 +1,17 @@
 """Opens prepared data sets: random access, NumPy, no TensorFlow."""
 
 import dataclasses
-from collections.abc import Sequence
+import functools
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import tensorflow_datasets as tfds
 from tensorflow_datasets.core import constants
 
-from adplg_jax.data.benchmarks import BENCHMARKS
+from adplg_jax.data import schema
 
 VERSION = "1.0.0"
-_TEXTS = ("video", "category")
-_INTEGERS = (
-  "length",
-  "crop",
-  "label",
-  "video_key",
-  "crop_key",
-  "frames_per_snippet",
-)
 
 
 class NotPreparedError(ValueError):
@@ -29,7 +20,7 @@ class NotPreparedError(ValueError):
 
 @dataclasses.dataclass(frozen=True)
 class Metadata:
-  """What a data set says of itself.
+  """Properties of a data set.
 
   Attributes:
     feature_width: D.
@@ -42,6 +33,8 @@ class Metadata:
     fingerprint: Differs where features, labels or their order differ.
     longest_test_video: The longest test video.
     longest_test_snippets: Its snippets.
+    categories: Classes of the anomalous videos; empty where the data set was
+      prepared before they were noted.
   """
 
   feature_width: int
@@ -53,15 +46,29 @@ class Metadata:
   fingerprint: str = ""
   longest_test_video: str = ""
   longest_test_snippets: int = 0
+  categories: tuple[str, ...] = ()
 
 
 class Split(Sequence[dict[str, Any]]):
-  """Examples of a split, read and decoded when asked for."""
+  """Examples of a split, read and decoded on access."""
 
-  def __init__(self, source: Any, rows: Sequence[int] | None = None):
-    """Wraps a tfds data source, or some rows of it."""
+  def __init__(
+    self,
+    source: Any,
+    *,
+    rows: Sequence[int] | None = None,
+    crops: Mapping[str, int] | None = None,
+  ):
+    """Wraps a TFDS data source.
+
+    Args:
+      source: The data source.
+      rows: The examples that belong to the split; None for all.
+      crops: Number of examples of each video, in their order, where known.
+    """
     self._source = source
     self._rows = range(len(source)) if rows is None else rows
+    self._crops = crops
 
   def __len__(self) -> int:
     return len(self._rows)
@@ -69,12 +76,17 @@ class Split(Sequence[dict[str, Any]]):
   def __getitem__(self, index):
     if not 0 <= index < len(self):
       raise IndexError(f"example {index} of {len(self)}")
-    example = self._source[self._rows[index]]
-    for name in _TEXTS:
-      example[name] = example[name].decode()
-    for name in _INTEGERS:
-      example[name] = np.int32(example[name])
-    return example
+    return schema.decode(self._source[self._rows[index]])
+
+  @functools.cached_property
+  def videos(self) -> list[str]:
+    """The video of each example, from the metadata.
+
+    Data sets prepared before names were noted there are read for them.
+    """
+    if self._crops is None:
+      return [example["video"] for example in self]
+    return [name for name, crops in self._crops.items() for _ in range(crops)]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,21 +103,21 @@ class Dataset:
   """
 
   metadata: Metadata
-  train_normal: Sequence[dict[str, Any]]
-  train_anomalous: Sequence[dict[str, Any]]
-  test: Sequence[dict[str, Any]]
-  official_test: Sequence[dict[str, Any]]
+  train_normal: Split
+  train_anomalous: Split
+  test: Split
+  official_test: Split
 
 
 def data_root(data_dir: str) -> Path:
-  """The root of the data sets: `data_dir`, or tfds' own when it is empty."""
+  """The root of the data sets: `data_dir`, or TFDS' own when it is empty."""
   return Path(data_dir or constants.DATA_DIR).expanduser()
 
 
 def dataset_path(
   data_dir: str, builder: str, variant: str, num_segments: int
 ) -> Path:
-  """Where a data set lies, prepared or not."""
+  """The folder of a data set, whether it is prepared or not."""
   name = config_name(variant, num_segments)
   return data_root(data_dir) / builder / name / VERSION
 
@@ -118,7 +130,7 @@ def config_name(variant: str, num_segments: int) -> str:
 def is_prepared(
   data_dir: str, builder: str, variant: str, num_segments: int
 ) -> bool:
-  """Whether a data set is there. What is there is whole."""
+  """Whether a data set is there. If it is, it is complete."""
   path = dataset_path(data_dir, builder, variant, num_segments)
   return (path / "dataset_info.json").is_file()
 
@@ -129,40 +141,50 @@ def open_dataset(
   """Opens a prepared data set.
 
   Args:
-    data_dir: Root of the data sets; "" for tfds' own.
-    builder: synthetic | folder | ucf_crime | xd_violence | shanghaitech.
+    data_dir: Root of the data sets; "" for TFDS' own.
+    builder: Name of the data set, as `prepare` lists them.
     variant: Which features, or the folder data set's name.
     num_segments: N.
 
   Returns:
-    The data set. Examples are dicts: features [n d] or [t d], length, video,
-    crop, category, label, video_key, crop_key, frames, frames_per_snippet,
-    spans [s 2], has_spans.
+    The data set; its examples are those of `schema`.
 
   Raises:
-    NotPreparedError: It is not there; says what is, and how to prepare it.
+    NotPreparedError: It is not there; lists those that are.
   """
   path = dataset_path(data_dir, builder, variant, num_segments)
   if not is_prepared(data_dir, builder, variant, num_segments):
+    root = data_root(data_dir)
     raise NotPreparedError(
-      _not_prepared(path, data_dir, builder, variant, num_segments)
+      f"{path} is not prepared. Prepared in {root}: "
+      f"{', '.join(prepared(root)) or 'nothing'}."
     )
   opened: Any = tfds.builder_from_directory(path)
   stored = dict(opened.info.metadata)
   known = {field.name for field in dataclasses.fields(Metadata)}
-  metadata = Metadata(**{k: v for k, v in stored.items() if k in known})
-  rows = [
+  metadata = Metadata(
+    **{
+      name: tuple(value) if isinstance(value, list) else value
+      for name, value in stored.items()
+      if name in known
+    }
+  )
+  official = [
     row
     for row, crop in enumerate(stored["test_crops"])
     if metadata.official_test_crop in (None, crop)
   ]
+  crops = stored.get("training_crops", {})
+  training = {
+    name: Split(opened.as_data_source(name), crops=crops.get(name))
+    for name in schema.TRAINING_SPLITS
+  }
   test = opened.as_data_source("test")
   return Dataset(
-    metadata=metadata,
-    train_normal=Split(opened.as_data_source("train_normal")),
-    train_anomalous=Split(opened.as_data_source("train_anomalous")),
+    metadata,
+    **training,
     test=Split(test),
-    official_test=Split(test, rows),
+    official_test=Split(test, rows=official),
   )
 
 
@@ -171,26 +193,4 @@ def prepared(root: Path) -> list[str]:
   return sorted(
     "/".join(path.parts[-4:-2])
     for path in root.glob(f"*/*_n*/{VERSION}/dataset_info.json")
-  )
-
-
-def _not_prepared(
-  path: Path, data_dir: str, builder: str, variant: str, num_segments: int
-) -> str:
-  if builder in BENCHMARKS and variant not in BENCHMARKS[builder].features:
-    allowed = " | ".join(BENCHMARKS[builder].features)
-    return (
-      f"config.data.variant is {variant!r}; allowed for {builder}: {allowed}."
-    )
-  target = {
-    "synthetic": f"synthetic --variant {variant}",
-    "folder": f"folder --name {variant or 'NAME'} --manifest MANIFEST.csv",
-  }.get(builder, f"{builder}:{variant} --features DIR --annotations FILE")
-  command = f"python -m adplg_jax.prepare {target} --segments {num_segments}"
-  if data_dir:
-    command += f" --data_dir {data_dir}"
-  there = prepared(data_root(data_dir))
-  return (
-    f"{path} is not prepared. Prepared in {data_root(data_dir)}: "
-    f"{', '.join(there) or 'nothing'}. Prepare it with\n  {command}"
   )

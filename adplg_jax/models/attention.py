@@ -85,11 +85,11 @@ def _with_halo(
 def _zero_keys(
   lengths: Int[Array, "b"], positions: Int[Array, "*m"], window: int
 ) -> Int[Array, "b *m"]:
-  """How many keys of zeros each query sees behind the end of its video.
+  """How many keys of zeros each query sees after the end of its video.
 
-  The program pads a video to a multiple of the window after the projections
-  and does not mask what it added, so those rows (score 0, value 0) take
-  soft-max weight (docs/method.md, section 4).
+  The authors' program pads a video to a multiple of the window after the
+  projections and does not mask what it added, so those rows (score 0, value 0)
+  take soft-max weight (docs/method.md, section 4).
   """
   lengths = lengths.reshape(-1, *[1] * positions.ndim)
   padded = -(-lengths // window) * window
@@ -109,7 +109,7 @@ def banded_attention(
 ) -> Float[Array, "b t h e"]:
   """Local attention: snippet t sees the snippets j with |t - j| <= window.
 
-  The program's windowed local attention as one band (docs/method.md, section
+  The authors' windowed local attention as one band (docs/method.md, section
   4). Rotary positions are counted within a block: only differences matter, and
   small angles stay exact in float32 for a video of any length.
 
@@ -120,9 +120,10 @@ def banded_attention(
     lengths: True number of snippets of each video; rows beyond it are padding
       and change nothing.
     window: The window w.
-    mask_padded_keys: Leave out the keys of zeros that the program lets in.
-    rotary_query_shift: Rotate queries one window further on than they are, as
-      the program does.
+    mask_padded_keys: Leave out the keys of zeros, which the authors' program
+      keeps.
+    rotary_query_shift: Rotate queries by one window more than their position,
+      as the authors' program does.
 
   Returns:
     Attended values; rows beyond a length hold no meaning, but are finite.

@@ -1,6 +1,6 @@
-"""Layers both branches share, with the program's initial distributions.
+"""Layers that both branches share, initialised as in the authors' program.
 
-Torch's defaults: the weights and biases of a linear map or convolution are
+PyTorch's defaults: the weights and biases of a linear map or convolution are
 uniform within 1 / sqrt(fan_in); docs/method.md, section 5.
 """
 
@@ -13,9 +13,15 @@ from jaxtyping import Array, Float
 
 Dtype = Any
 
+# Uniform within 1 / sqrt(fan_in), whose variance is 1 / (3 fan_in).
+FAN_IN_UNIFORM = nn.initializers.variance_scaling(1 / 3, "fan_in", "uniform")
+# Not flax's xavier_normal, which is truncated at two deviations.
+XAVIER_NORMAL = nn.initializers.variance_scaling(1, "fan_avg", "normal")
 
-def uniform_within(bound: float) -> nn.initializers.Initializer:
-  """Initialiser: uniform on [-bound, bound)."""
+
+def bias_init(fan_in: int) -> nn.initializers.Initializer:
+  """Initialiser of a bias: uniform within 1 / sqrt(fan_in)."""
+  bound = fan_in**-0.5
 
   def init(key, shape, dtype=jnp.float32, out_sharding=None):
     del out_sharding
@@ -24,57 +30,39 @@ def uniform_within(bound: float) -> nn.initializers.Initializer:
   return init
 
 
-class Linear(nn.Module):
-  """Affine map [..., in] -> [..., features], started as torch's Linear is.
+def linear(
+  fan_in: int,
+  features: int,
+  *,
+  kernel_init: nn.initializers.Initializer = FAN_IN_UNIFORM,
+  **options: Any,
+) -> nn.Dense:
+  """An affine map [..., fan_in] -> [..., features], as PyTorch's Linear.
 
-  Attributes:
+  Args:
+    fan_in: Input width.
     features: Output width.
-    use_bias: Whether the map has a bias.
-    xavier_normal: Start the weights Xavier normal, as the two classifiers do;
-      the bias is uniform within 1 / sqrt(in) either way.
-    dtype: Type of the computation.
-    param_dtype: Type of the parameters.
+    kernel_init: Initialiser of the weights.
+    **options: Further attributes of `nn.Dense`.
+
+  Returns:
+    The module.
   """
-
-  features: int
-  use_bias: bool = True
-  xavier_normal: bool = False
-  dtype: Dtype = jnp.float32
-  param_dtype: Dtype = jnp.float32
-
-  @nn.compact
-  def __call__(self, x: Float[Array, "*b i"]) -> Float[Array, "*b o"]:
-    """Applies the map."""
-    within = uniform_within(x.shape[-1] ** -0.5)
-    shape = (x.shape[-1], self.features)
-    # Not flax' xavier_normal, which is cut off at two deviations.
-    xavier = nn.initializers.normal((2 / sum(shape)) ** 0.5)
-    start = xavier if self.xavier_normal else within
-    kernel = self.param("kernel", start, shape, self.param_dtype)
-    y = x.astype(self.dtype) @ kernel.astype(self.dtype)
-    if self.use_bias:
-      bias = self.param("bias", within, (self.features,), self.param_dtype)
-      y = y + bias.astype(self.dtype)
-    return y
+  return nn.Dense(
+    features, kernel_init=kernel_init, bias_init=bias_init(fan_in), **options
+  )
 
 
-class LayerNorm(nn.Module):
-  """Layer normalisation with torch's epsilon 1e-5 and two-pass variance."""
+def layer_norm(**options: Any) -> nn.LayerNorm:
+  """Layer normalisation with PyTorch's epsilon and two-pass variance.
 
-  dtype: Dtype = jnp.float32
-  param_dtype: Dtype = jnp.float32
+  Args:
+    **options: Further attributes of `nn.LayerNorm`.
 
-  @nn.compact
-  def __call__(self, x: Float[Array, "*b d"]) -> Float[Array, "*b d"]:
-    """Normalises the last axis."""
-    width = (x.shape[-1],)
-    scale = self.param("scale", nn.initializers.ones, width, self.param_dtype)
-    bias = self.param("bias", nn.initializers.zeros, width, self.param_dtype)
-    dtype = jnp.promote_types(self.dtype, jnp.float32)
-    x = x.astype(dtype)
-    x = x - x.mean(-1, keepdims=True)
-    x = x * jax.lax.rsqrt(jnp.square(x).mean(-1, keepdims=True) + 1e-5)
-    return (x * scale.astype(dtype) + bias.astype(dtype)).astype(self.dtype)
+  Returns:
+    The module.
+  """
+  return nn.LayerNorm(epsilon=1e-5, use_fast_variance=False, **options)
 
 
 class Classifier(nn.Module):
@@ -90,11 +78,13 @@ class Classifier(nn.Module):
     self, x: Float[Array, "*b d"], *, train: bool
   ) -> Float[Array, "*b"]:
     """Returns logits, one a row, in float32 or better."""
-    types = {"dtype": self.dtype, "param_dtype": self.param_dtype}
-    hidden = Linear(
-      self.hidden_width, xavier_normal=True, name="hidden", **types
-    )
+    options = {
+      "kernel_init": XAVIER_NORMAL,
+      "dtype": self.dtype,
+      "param_dtype": self.param_dtype,
+    }
+    hidden = linear(x.shape[-1], self.hidden_width, name="hidden", **options)
     x = nn.relu(hidden(x))
     x = nn.Dropout(self.dropout)(x, deterministic=not train)
-    x = Linear(1, xavier_normal=True, name="score", **types)(x)
+    x = linear(self.hidden_width, 1, name="score", **options)(x)
     return x[..., 0].astype(jnp.promote_types(self.dtype, jnp.float32))

@@ -15,11 +15,12 @@ from adplg_jax.models.attention import (
   valid_rows,
 )
 from adplg_jax.models.layers import (
+  FAN_IN_UNIFORM,
   Classifier,
   Dtype,
-  LayerNorm,
-  Linear,
-  uniform_within,
+  bias_init,
+  layer_norm,
+  linear,
 )
 
 
@@ -51,8 +52,8 @@ class LocalBlock(nn.Module):
   head_width: int
   out_width: int
   max_snippets: int
-  mask_padded_keys: bool = False
-  rotary_query_shift: bool = True
+  mask_padded_keys: bool
+  rotary_query_shift: bool
   dtype: Dtype = jnp.float32
   param_dtype: Dtype = jnp.float32
 
@@ -71,8 +72,8 @@ class LocalBlock(nn.Module):
       self.param_dtype,
     )
     x = x + position[:t].astype(self.dtype)
-    y = LayerNorm(name="norm", **types)(x)
-    y = Linear(3 * inner, use_bias=False, name="qkv", **types)(y)
+    y = layer_norm(name="norm", **types)(x)
+    y = linear(width, 3 * inner, name="qkv", use_bias=False, **types)(y)
     y = banded_attention(
       *_heads(y, self.heads),
       lengths,
@@ -80,9 +81,12 @@ class LocalBlock(nn.Module):
       mask_padded_keys=self.mask_padded_keys,
       rotary_query_shift=self.rotary_query_shift,
     ).reshape(*x.shape[:2], inner)
-    x = x + Linear(width, use_bias=False, name="out", **types)(y)
-    x = LayerNorm(name="output_norm", **types)(x)
-    return Linear(self.out_width, use_bias=False, name="reduce", **types)(x)
+    x = x + linear(inner, width, name="out", use_bias=False, **types)(y)
+    x = layer_norm(name="output_norm", **types)(x)
+    reduce = linear(
+      width, self.out_width, name="reduce", use_bias=False, **types
+    )
+    return reduce(x)
 
 
 class GlobalBlock(nn.Module):
@@ -116,15 +120,16 @@ class GlobalBlock(nn.Module):
     def dropout(y: Array) -> Array:
       return nn.Dropout(self.dropout)(y, deterministic=not train)
 
-    y = LayerNorm(name="attention_norm", **types)(x)
-    y = Linear(3 * inner, use_bias=False, name="qkv", **types)(y)
+    y = layer_norm(name="attention_norm", **types)(x)
+    y = linear(width, 3 * inner, name="qkv", use_bias=False, **types)(y)
     y = full_attention(*_heads(y, self.heads), lengths)
     y = y.reshape(*x.shape[:2], inner)
-    x = x + dropout(Linear(width, name="out", **types)(y))
-    y = LayerNorm(name="feed_forward_norm", **types)(x)
-    y = Linear(self.feed_forward_width, name="feed_forward_hidden", **types)(y)
+    x = x + dropout(linear(inner, width, name="out", **types)(y))
+    y = layer_norm(name="feed_forward_norm", **types)(x)
+    hidden = self.feed_forward_width
+    y = linear(width, hidden, name="feed_forward_hidden", **types)(y)
     y = dropout(nn.gelu(y, approximate=False))
-    y = Linear(width, name="feed_forward_out", **types)(y)
+    y = linear(hidden, width, name="feed_forward_out", **types)(y)
     return x + dropout(y)
 
 
@@ -139,10 +144,11 @@ class TemporalConvolution(nn.Module):
   def __call__(self, x: Float[Array, "b t i"]) -> Float[Array, "b t o"]:
     """Convolves; rows outside the video count as zeros."""
     fan_in = 3 * x.shape[-1]
-    within = uniform_within(fan_in**-0.5)
     shape = (3, x.shape[-1], self.features)
-    kernel = self.param("kernel", within, shape, self.param_dtype)
-    bias = self.param("bias", within, (self.features,), self.param_dtype)
+    kernel = self.param("kernel", FAN_IN_UNIFORM, shape, self.param_dtype)
+    bias = self.param(
+      "bias", bias_init(fan_in), (self.features,), self.param_dtype
+    )
     x = jnp.pad(x.astype(self.dtype), ((0, 0), (1, 1), (0, 0)))
     # One product [t, 3 in] x [3 in, out] is what the devices do best.
     x = jnp.concatenate([x[:, :-2], x[:, 1:-1], x[:, 2:]], axis=-1)
@@ -172,20 +178,20 @@ class SnippetBranch(nn.Module):
     param_dtype: Type of the parameters.
   """
 
-  width: int = 1024
-  windows: Sequence[int] = (2, 4, 6, 8)
-  local_heads: int = 8
-  local_head_width: int = 64
-  num_blocks: int = 2
-  global_heads: int = 4
-  global_head_width: int = 256
-  feed_forward_width: int = 1024
-  classifier_width: int = 32
-  dropout: float = 0.7
-  block_dropout: float = 0.5
-  max_snippets: int = 6750
-  mask_padded_keys: bool = False
-  rotary_query_shift: bool = True
+  width: int
+  windows: Sequence[int]
+  local_heads: int
+  local_head_width: int
+  num_blocks: int
+  global_heads: int
+  global_head_width: int
+  feed_forward_width: int
+  classifier_width: int
+  dropout: float
+  block_dropout: float
+  max_snippets: int
+  mask_padded_keys: bool
+  rotary_query_shift: bool
   dtype: Dtype = jnp.float32
   param_dtype: Dtype = jnp.float32
 
@@ -212,18 +218,18 @@ class SnippetBranch(nn.Module):
     if t > self.max_snippets:
       raise ValueError(
         f"{t} snippets are more than the {self.max_snippets} rows of the "
-        "position tables; raise config.snippet.max_snippets (and train again) "
-        "or cut the video."
+        "position tables; raise max_snippets (and train again) or cut the "
+        "video."
       )
     if self.width % len(self.windows):
       raise ValueError(
-        f"config.snippet.width {self.width} must be a multiple of the number "
-        f"of windows, {len(self.windows)}."
+        f"width {self.width} must be a multiple of the number of windows, "
+        f"{len(self.windows)}."
       )
     types = {"dtype": self.dtype, "param_dtype": self.param_dtype}
     x = features.astype(self.dtype)
     if x.shape[-1] != self.width:
-      x = Linear(self.width, name="input", **types)(x)
+      x = linear(x.shape[-1], self.width, name="input", **types)(x)
     x = jnp.where(valid_rows(lengths, t)[:, :, None], x, 0)
     x = nn.relu(TemporalConvolution(self.width, name="embedding", **types)(x))
     scales = [

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from adplg_jax.models.attention import diagonal_attention, valid_rows
-from adplg_jax.models.layers import Classifier, Dtype, Linear
+from adplg_jax.models.layers import Classifier, Dtype, linear
 
 
 class VideoBranchOutput(NamedTuple):
@@ -48,10 +48,10 @@ class VideoBranch(nn.Module):
     param_dtype: Type of the parameters.
   """
 
-  width: int = 1024
-  attention_width: int = 512
-  classifier_width: int = 32
-  dropout: float = 0.7
+  width: int
+  attention_width: int
+  classifier_width: int
+  dropout: float
   dtype: Dtype = jnp.float32
   param_dtype: Dtype = jnp.float32
 
@@ -79,14 +79,14 @@ class VideoBranch(nn.Module):
     """
     types = {"dtype": self.dtype, "param_dtype": self.param_dtype}
     query, key, value = (
-      Linear(self.attention_width, name=name, **types)
+      linear(self.width, self.attention_width, name=name, **types)
       for name in ("query", "key", "value")
     )
     classifier = Classifier(
       self.classifier_width, self.dropout, name="classifier", **types
     )
     if normal.shape[-1] != self.width:
-      project = Linear(self.width, name="input", **types)
+      project = linear(normal.shape[-1], self.width, name="input", **types)
       normal, anomalous = project(normal), project(anomalous)
     normal_valid = valid_rows(normal_lengths, normal.shape[1])
     anomalous_valid = valid_rows(anomalous_lengths, anomalous.shape[1])

@@ -13,7 +13,8 @@ import jax.numpy as jnp
 import numpy as np
 import torch
 
-from adplg_jax import losses, torch_names, train_step
+from adplg_jax import losses, train_step
+from adplg_jax.interop import torch_names
 from tests.parity import golden, torch_reference
 from tests.parity.pair import Batch, Pair, make_batch
 from tests.parity.shared_dropout import SharedDropout

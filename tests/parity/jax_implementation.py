@@ -9,8 +9,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from adplg_jax import method as method_lib
-from adplg_jax import pseudo_labels, torch_names, train_step
+from adplg_jax import pseudo_labels, train_step
 from adplg_jax.configs import base
+from adplg_jax.interop import torch_names
 from adplg_jax.method import Method
 from adplg_jax.models.attention import valid_rows
 from adplg_jax.train_state import BranchState, TrainState
@@ -31,9 +32,9 @@ def _config(precision: str):
   config = base.get_config()
   config.precision = precision
   config.matmul_precision = "highest"
-  config.video.dropout = 0.0
-  config.snippet.dropout = 0.0
-  config.snippet.block_dropout = 0.0
+  config.video.model.dropout = 0.0
+  config.snippet.model.dropout = 0.0
+  config.snippet.model.block_dropout = 0.0
   return config
 
 
@@ -75,7 +76,8 @@ class JaxImplementation:
 
   def _snippet_entries(self, config) -> list[torch_names.Entry]:
     return torch_names.snippet_entries(
-      windows=config.snippet.windows, num_blocks=config.snippet.num_blocks
+      windows=config.snippet.model.windows,
+      num_blocks=config.snippet.model.num_blocks,
     )
 
   def _snippet_params(self, method: Method, config) -> Any:
@@ -143,14 +145,16 @@ class JaxImplementation:
     config = self._config.copy_and_resolve_references()
     config.num_segments = options["num_segments"]
     config.warm_up_steps = options["warm_up"]
-    config.video.learning_rate = options["lr_v"]
-    config.video.weight_decay = options["weight_decay"]
-    config.snippet.learning_rate = options["lr_s"]
-    config.snippet.weight_decay = options["weight_decay"]
-    config.snippet.decay_factor = options["sch_gamma_s"]
-    config.snippet.decay_every = options["sch_step_s"]
-    config.snippet.num_blocks = options["layer_ts"]
-    config.snippet.windows = tuple(options[f"law{i}"] for i in range(1, 5))
+    config.video.optimizer.learning_rate = options["lr_v"]
+    config.video.optimizer.weight_decay = options["weight_decay"]
+    config.snippet.optimizer.learning_rate = options["lr_s"]
+    config.snippet.optimizer.weight_decay = options["weight_decay"]
+    config.snippet.optimizer.decay_factor = options["sch_gamma_s"]
+    config.snippet.optimizer.decay_every = options["sch_step_s"]
+    config.snippet.model.num_blocks = options["layer_ts"]
+    config.snippet.model.windows = tuple(
+      options[f"law{i}"] for i in range(1, 5)
+    )
     config.pseudo_labels.history_length = options["pl_his_num"]
     config.pseudo_labels.mean_threshold = options["thre_pesudo_a"]
     config.pseudo_labels.variance_threshold = options["thre_var_a"]
@@ -160,9 +164,10 @@ class JaxImplementation:
       "dissimilarity": "ls_cos_w",
       "smoothness": "ls_sm_w",
       "sparsity": "ls_sp_w",
-      "snippet_classification": "ls_s_w",
     }.items():
       config.loss_weights[name] = float(options[option])
+    if options["ls_s_w"] != 1:
+      raise ValueError("the package has no weight on the snippet loss")
     return config
 
   def _initial(self, method: Method, config) -> TrainState:
@@ -174,7 +179,7 @@ class JaxImplementation:
       snippet=BranchState(snippet, method.snippet_optimizer.init(snippet)),
       memory=pseudo_labels.init_memory(
         method.num_keys,
-        method.history_length,
+        method.pseudo_labels.history_length,
         method.num_segments,
         self._type,
       ),
@@ -245,7 +250,7 @@ def _labels(
     anomalous["key"],
     pseudo_labels.min_max(output.anomalous_attention, valid),
     valid,
-    mean_threshold=method.mean_threshold,
-    variance_threshold=method.variance_threshold,
+    mean_threshold=method.pseudo_labels.mean_threshold,
+    variance_threshold=method.pseudo_labels.variance_threshold,
   )
   return labels

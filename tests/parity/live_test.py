@@ -14,7 +14,8 @@ torch = pytest.importorskip(
 
 from scipy import stats  # noqa: E402
 
-from adplg_jax import losses, pseudo_labels, torch_names  # noqa: E402
+from adplg_jax import losses, pseudo_labels  # noqa: E402
+from adplg_jax.interop import torch_names  # noqa: E402
 from tests.parity import compare, torch_reference  # noqa: E402
 from tests.parity.pair import FULL, SMALL, Pair, make_batch  # noqa: E402
 

@@ -12,8 +12,9 @@ import torch
 from ml_collections import ConfigDict
 
 from adplg_jax import method as method_lib
-from adplg_jax import pseudo_labels, torch_names, train_state, train_step
+from adplg_jax import pseudo_labels, train_state, train_step
 from adplg_jax.configs import base
+from adplg_jax.interop import torch_names
 from tests.parity import golden
 from tests.parity.torch_reference import Options, Reference
 
@@ -40,30 +41,8 @@ SMALL = Options(
   dissimilarity=0.8,
   smoothness=1.5,
   sparsity=0.7,
-  snippet_classification=1.1,
 )
 FULL = Options(dropout=0.0, block_dropout=0.0, warm_up=1, decay_every=1)
-# Rates, loss weights and shapes: what config.video and config.snippet call
-# otherwise than Options does.
-_VIDEO = ("width", "attention_width", "classifier_width", "dropout")
-_SNIPPET = (
-  "width",
-  "windows",
-  "local_heads",
-  "local_head_width",
-  "num_blocks",
-  "global_heads",
-  "global_head_width",
-  "feed_forward_width",
-  "classifier_width",
-  "dropout",
-  "block_dropout",
-  "max_snippets",
-  "decay_factor",
-  "decay_every",
-  "weight_decay",
-)
-_LABELS = ("history_length", "mean_threshold", "variance_threshold")
 
 
 def config_of(options: Options, precision: str, segments: int) -> ConfigDict:
@@ -72,16 +51,19 @@ def config_of(options: Options, precision: str, segments: int) -> ConfigDict:
   config.precision = precision
   config.num_segments = segments
   config.warm_up_steps = options.warm_up
-  for part, names in (
-    (config.video, (*_VIDEO, "weight_decay")),
-    (config.snippet, _SNIPPET),
-    (config.pseudo_labels, _LABELS),
-    (config.loss_weights, tuple(config.loss_weights)),
+  for part in (
+    config.video.model,
+    config.video.optimizer,
+    config.snippet.model,
+    config.snippet.optimizer,
+    config.pseudo_labels,
+    config.loss_weights,
   ):
-    for name in names:
+    # Learning rates have another name in Options, one for each branch.
+    for name in set(part) - {"learning_rate"}:
       part[name] = getattr(options, name)
-  config.video.learning_rate = options.video_learning_rate
-  config.snippet.learning_rate = options.snippet_learning_rate
+  config.video.optimizer.learning_rate = options.video_learning_rate
+  config.snippet.optimizer.learning_rate = options.snippet_learning_rate
   return config
 
 
@@ -177,7 +159,7 @@ class Pair:
       branches[name] = train_state.BranchState(params, optimizer.init(params))
     memory = pseudo_labels.init_memory(
       self.num_keys,
-      self.method.history_length,
+      self.method.pseudo_labels.history_length,
       self.method.num_segments,
       self._precision,
     )

@@ -16,9 +16,9 @@ from pathlib import Path
 
 import numpy as np
 
-from adplg_jax import metrics
-from adplg_jax.data import features as feature_files
 from adplg_jax.models.attention import rotary_frequencies
+from adplg_jax.prepare import segments
+from adplg_jax.scoring import metrics
 from tests.parity import golden
 from tests.parity.protocol import Implementation, StepResult
 
@@ -183,18 +183,18 @@ def _replay_rotary(checker: _Checker, _: Implementation, seed: int) -> None:
 
 def _replay_segments(checker: _Checker, _: Implementation, seed: int) -> None:
   for name in sorted(checker.arrays):
-    kind, segments, snippets = re.fullmatch(
+    kind, count, snippets = re.fullmatch(
       r"(mean|clip|clip_length)_n(\d+)_T(\d+)", name
     ).groups()
     shape = (
       int(snippets),
-      checker.arrays[f"mean_n{segments}_T{snippets}"].shape[1],
+      checker.arrays[f"mean_n{count}_T{snippets}"].shape[1],
     )
     x = golden.features(f"segment{snippets}", shape, seed).astype(np.float32)
     if kind == "mean":
-      found = feature_files.segment_means(x, int(segments))
+      found = segments.segment_means(x, int(count))
     else:
-      padded, length = feature_files.pad_or_average(x, int(segments))
+      padded, length = segments.pad_or_average(x, int(count))
       found = padded if kind == "clip" else length
     checker.check(name, found, 1e-7)
 
@@ -202,8 +202,8 @@ def _replay_segments(checker: _Checker, _: Implementation, seed: int) -> None:
 def _replay_video_branch(
   checker: _Checker, implementation: Implementation, seed: int
 ) -> None:
-  pairs, segments = checker.arrays["a_att"].shape
-  shape = (2 * pairs, segments, golden.WIDTH)
+  pairs, count = checker.arrays["a_att"].shape
+  shape = (2 * pairs, count, golden.WIDTH)
   x = golden.features("video", shape, seed)
   found = implementation.video_forward(x[:pairs], x[pairs:])
   for name in sorted(checker.arrays):

@@ -1,1 +1,0 @@
-"""Builders: what turns feature files into tfds data sets."""

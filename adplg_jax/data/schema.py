@@ -1,0 +1,75 @@
+"""The example: one crop of a video, as it is written and as it is read."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import tensorflow_datasets as tfds
+
+# Frames that a snippet stands for, unless a data set says otherwise.
+SNIPPET_FRAMES = 16
+TRAINING_SPLITS = ("train_normal", "train_anomalous")
+SPLITS = (*TRAINING_SPLITS, "test")
+# Types that features are stored in.
+FEATURE_TYPES = ("float16", "float32")
+
+
+class _Field(NamedTuple):
+  """A field's type; str is text, `shape` None is a single value."""
+
+  dtype: type
+  shape: tuple[int | None, ...] | None = None
+
+
+# In this order they are written. `features` [n d] in training, [t d] in test,
+# has the type that the data set was prepared with. `length` counts the rows
+# that are not padding. The keys are -1 outside train_anomalous. `spans` are
+# half-open spans of anomalous frames, unknown where has_spans is false.
+_FIELDS = {
+  "length": _Field(np.int32),
+  "video": _Field(str),
+  "crop": _Field(np.int32),
+  "category": _Field(str),
+  "label": _Field(np.int32),
+  "video_key": _Field(np.int32),
+  "crop_key": _Field(np.int32),
+  "frames": _Field(np.int64),
+  "frames_per_snippet": _Field(np.int32),
+  "spans": _Field(np.int64, (None, 2)),
+  "has_spans": _Field(np.bool_),
+}
+
+
+def tfds_features(dtype: str) -> tfds.features.FeaturesDict:
+  """The example as TFDS describes it.
+
+  Args:
+    dtype: Type of the features.
+
+  Returns:
+    A feature for each field.
+  """
+  fields = {"features": _Field(np.dtype(dtype).type, (None, None)), **_FIELDS}
+  return tfds.features.FeaturesDict(
+    {name: _tfds_feature(field) for name, field in fields.items()}
+  )
+
+
+def _tfds_feature(field: _Field) -> Any:
+  if field.dtype is str:
+    return tfds.features.Text()
+  if field.shape is None:
+    return tfds.features.Scalar(dtype=field.dtype)
+  # Two unknown dimensions need the encoding "bytes".
+  return tfds.features.Tensor(
+    shape=field.shape, dtype=field.dtype, encoding="bytes"
+  )
+
+
+def decode(example: dict[str, Any]) -> dict[str, Any]:
+  """An example of a TFDS data source with texts as str, numbers typed."""
+  for name, field in _FIELDS.items():
+    if field.dtype is str:
+      example[name] = example[name].decode()
+    elif field.shape is None:
+      example[name] = field.dtype(example[name])
+  return example

@@ -1,0 +1,1 @@
+"""Other programs: the authors' PyTorch state dicts."""

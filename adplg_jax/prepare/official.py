@@ -1,0 +1,186 @@
+"""What the published data sets share: files, crops, totals, list files.
+
+A data set of this kind is one module in `sources/`, a subclass of
+`OfficialSource`, and a line of `registry`.
+"""
+
+import abc
+import argparse
+import dataclasses
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import ClassVar
+
+from adplg_jax.prepare.annotation import Annotations
+from adplg_jax.prepare.findings import Findings, PreparationError
+from adplg_jax.prepare.ground_truth_array import annotate_by_array
+from adplg_jax.prepare.layout import Features, FileNaming
+from adplg_jax.prepare.listing import Listing, list_videos
+from adplg_jax.prepare.scan import Rules
+from adplg_jax.prepare.source import (
+  Collection,
+  Options,
+  Source,
+  common_options,
+)
+from adplg_jax.prepare.totals import totals
+from adplg_jax.prepare.videos import Video
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class OfficialOptions(Options):
+  """The options of a published data set.
+
+  Attributes:
+    features: Folder that contains the official folders.
+    annotations: The official annotation file, or the folder of masks.
+    lists: List files of the splits.
+    ground_truth: The field's array of test frames.
+  """
+
+  features: str
+  annotations: str = ""
+  lists: tuple[str, ...] = ()
+  ground_truth: str = ""
+
+
+class OfficialSource(FileNaming, Source):
+  """A published data set with official splits and annotations.
+
+  Attributes:
+    features: The kinds of features there are, by variant.
+    test_labels_by_name: Whether a test video's name tells its label.
+  """
+
+  features: ClassVar[Mapping[str, Features]]
+  test_labels_by_name: bool = True
+
+  @abc.abstractmethod
+  def read_annotations(self, path: Path, findings: Findings) -> Annotations:
+    """Parses the annotations of the test videos, once.
+
+    Args:
+      path: The annotation file, or the folder of masks.
+      findings: Gathers rows that make no sense.
+
+    Returns:
+      The annotations.
+
+    Raises:
+      PreparationError: They cannot be read.
+    """
+
+  def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+    """See Source."""
+    parser.add_argument(
+      "--features", required=True, help="folder that has the official folders"
+    )
+    parser.add_argument(
+      "--annotations", default="", help="annotation file, or folder of masks"
+    )
+    parser.add_argument(
+      "--list",
+      dest="lists",
+      action="append",
+      default=[],
+      help="list file or csv of a split, with train or test in its name; may "
+      "be given twice",
+    )
+    parser.add_argument(
+      "--ground-truth", default="", help="array with a 0 or 1 per test frame"
+    )
+
+  def options(self, arguments: argparse.Namespace) -> OfficialOptions:
+    """See Source."""
+    self._check_variant(arguments.variant)
+    return OfficialOptions(
+      **common_options(arguments),
+      features=arguments.features,
+      annotations=arguments.annotations,
+      lists=tuple(arguments.lists),
+      ground_truth=arguments.ground_truth,
+    )
+
+  def usage(self, variant: str) -> str:
+    """See Source."""
+    self._check_variant(variant)
+    return f"{self.name}:{variant} --features DIR --annotations FILE"
+
+  def _check_variant(self, variant: str) -> None:
+    if variant not in self.features:
+      allowed = [f"{self.name}:{name}" for name in self.features]
+      raise PreparationError(
+        f"features of {self.name} are {variant!r}; allowed: "
+        f"{', '.join(allowed)}."
+      )
+
+  def collect(self, options: Options) -> Collection:
+    """See Source."""
+    if not isinstance(options, OfficialOptions):
+      raise TypeError(f"{self.name} needs OfficialOptions")
+    features = self.features[options.variant]
+    findings = Findings()
+    annotations = self._annotations(options, findings)
+    listing = list_videos(
+      self,
+      features,
+      Path(options.features),
+      [Path(path) for path in options.lists],
+      findings,
+      frozenset(annotations.test_videos if annotations else ()),
+    )
+
+    def annotate(videos: list[Video]) -> list[Video]:
+      if annotations is not None:
+        videos = annotations.annotate(videos, findings)
+      if options.ground_truth:
+        videos = self._annotate_by_array(
+          videos, options, listing, findings, compare=annotations is not None
+        )
+      return videos
+
+    return Collection(
+      listing.videos,
+      Rules(features.width, visual_width=features.visual_width),
+      findings,
+      official_test_crop=features.official_test_crop,
+      zero_padding=features.zero_padding,
+      annotate=annotate,
+      summarize=lambda videos: totals(videos, features),
+    )
+
+  def _annotations(
+    self, options: OfficialOptions, findings: Findings
+  ) -> Annotations | None:
+    if not options.annotations:
+      if not options.ground_truth:
+        raise PreparationError("--annotations or --ground-truth is needed.")
+      return None
+    path = Path(options.annotations)
+    if not path.exists():
+      raise PreparationError(f"{path}: no such file or folder.")
+    return self.read_annotations(path, findings)
+
+  def _annotate_by_array(
+    self,
+    videos: Sequence[Video],
+    options: OfficialOptions,
+    listing: Listing,
+    findings: Findings,
+    *,
+    compare: bool,
+  ) -> list[Video]:
+    if not listing.listed:
+      findings.note(
+        "test videos taken in order of their paths for --ground-truth; "
+        "--list gives another",
+        len(listing.order),
+      )
+    return annotate_by_array(
+      videos,
+      Path(options.ground_truth),
+      listing.order,
+      findings,
+      labels_by_name=self.test_labels_by_name,
+      compare=compare,
+    )

@@ -1,0 +1,175 @@
+"""Reads every file of a data set once and checks its contents."""
+
+import dataclasses
+import zlib
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+
+import numpy as np
+from tqdm import tqdm
+
+from adplg_jax.prepare.findings import Findings
+from adplg_jax.prepare.npy_files import FeatureFileError
+from adplg_jax.prepare.reading import read_ahead
+from adplg_jax.prepare.videos import Crop, Video
+
+FLOAT16_MAX = float(np.finfo(np.float16).max)
+
+
+@dataclasses.dataclass(frozen=True)
+class Rules:
+  """What is required of a data set's files.
+
+  Attributes:
+    feature_width: D, None for the width that most files have.
+    zero_rows: Whether rows of zeros are allowed.
+    visual_width: Channels in which zero rows are looked for, None for all.
+    span_slack: Snippets that a span may end past its video.
+    frame_slack: Snippets that annotated frames may be off.
+  """
+
+  feature_width: int | None = None
+  zero_rows: bool = False
+  visual_width: int | None = None
+  span_slack: int = 2
+  frame_slack: int = 2
+
+
+@dataclasses.dataclass(frozen=True)
+class _Read:
+  """What reading a crop showed; a video is known by split and name."""
+
+  video: tuple[str, str]
+  where: str
+  shape: tuple[int, int] | None = None
+  adjustment: str = ""
+  zero_rows: int = 0
+  largest: float = 0.0
+  checksum: int = 0
+  error: FeatureFileError | None = None
+
+
+def scan(
+  videos: Sequence[Video], findings: Findings, rules: Rules, dtype: str
+) -> tuple[list[Video], int]:
+  """Reads all crops, adds what is wrong with them to the findings.
+
+  Args:
+    videos: The videos.
+    findings: Gathers what is wrong.
+    rules: What is required.
+    dtype: Type the features are to be written in.
+
+  Returns:
+    The videos with their snippets and checksums, those without a readable crop
+    left out; the feature width.
+  """
+  pairs = [(video, crop) for video in videos for crop in video.crops]
+  results = tqdm(
+    read_ahead(
+      pairs,
+      lambda pair: _read(*pair, visual_width=rules.visual_width),
+      lambda pair: 2 * pair[1].size(),
+    ),
+    total=len(pairs),
+    desc="checking",
+    unit="file",
+    mininterval=0.5,
+  )
+  reads: dict[tuple[str, str], list[_Read]] = defaultdict(list)
+  for result in results:
+    reads[result.video].append(result)
+  width = rules.feature_width or _common_width(reads)
+  for own in reads.values():
+    for read in own:
+      _check_crop(read, width, rules, dtype, findings)
+  scanned = []
+  for video in videos:
+    own = reads[video.split, video.name]
+    lengths = [(read.shape[0], read.where) for read in own if read.shape]
+    if not lengths:
+      continue
+    _check_lengths(video.name, lengths, findings)
+    for text in {read.adjustment for read in own} - {""}:
+      findings.note(text)
+    scanned.append(
+      dataclasses.replace(
+        video,
+        snippets=lengths[0][0],
+        checksum=zlib.crc32(np.array([read.checksum for read in own]).data),
+      )
+    )
+  return scanned, width
+
+
+def _read(video: Video, crop: Crop, visual_width: int | None) -> _Read:
+  key = video.split, video.name
+  try:
+    array = crop.read()
+  except FeatureFileError as error:
+    return _Read(key, crop.where(), error=error)
+  zeros = ~array[:, :visual_width].any(axis=1)
+  return _Read(
+    key,
+    crop.where(),
+    (array.shape[0], array.shape[1]),
+    crop.adjustment(),
+    int(zeros.sum()),
+    max(float(array.max()), -float(array.min())),
+    zlib.crc32(np.ascontiguousarray(array).data),
+  )
+
+
+def _common_width(reads: dict[tuple[str, str], list[_Read]]) -> int:
+  widths = Counter(r.shape[1] for own in reads.values() for r in own if r.shape)
+  return widths.most_common(1)[0][0] if widths else 0
+
+
+def _check_crop(
+  read: _Read, width: int, rules: Rules, dtype: str, findings: Findings
+) -> None:
+  if read.error is not None or read.shape is None:
+    error = read.error
+    if error is not None:
+      findings.add(error.kind, error.path, error.detail, read.video[1])
+    return
+  if read.shape[1] != width:
+    whose = "this data set's is" if rules.feature_width else "most files have"
+    findings.add(
+      "wrong-width",
+      read.where,
+      f"feature width is {read.shape[1]}; {whose} {width}. Use the same "
+      "extractor for all videos.",
+      read.video[1],
+    )
+  if read.zero_rows and not rules.zero_rows:
+    findings.add(
+      "zero-rows",
+      read.where,
+      f"{read.zero_rows} of {read.shape[0]} rows are all zero; extract this "
+      "video again.",
+      read.video[1],
+    )
+  if dtype == "float16" and read.largest > FLOAT16_MAX:
+    findings.add(
+      "not-finite",
+      read.where,
+      f"holds {read.largest:g}, infinite as float16; use --dtype float32.",
+      read.video[1],
+    )
+
+
+def _check_lengths(
+  name: str, lengths: list[tuple[int, str]], findings: Findings
+) -> None:
+  counts = Counter(length for length, _ in lengths)
+  if len(counts) > 1:
+    usual = counts.most_common(1)[0][0]
+    odd = next((n, where) for n, where in lengths if n != usual)
+    findings.add(
+      "crop-length",
+      name,
+      f"most crops have {usual} snippets, {odd[1]} has {odd[0]}; extract this "
+      "video again.",
+      name,
+    )

@@ -1,0 +1,118 @@
+"""What a data set is to the preparation: options, a collection of videos."""
+
+import abc
+import argparse
+import dataclasses
+from collections.abc import Callable, Sequence
+
+from adplg_jax.data.schema import FEATURE_TYPES
+from adplg_jax.prepare.findings import Findings, PreparationError
+from adplg_jax.prepare.scan import Rules
+from adplg_jax.prepare.videos import Video
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Options:
+  """What every preparation is given.
+
+  Attributes:
+    variant: Which features, or the name of a folder data set.
+    num_segments: N, rows of a training example.
+    dtype: Type that features are written in.
+    skip_bad: Kinds of findings whose videos are left out.
+  """
+
+  variant: str
+  num_segments: int = 64
+  dtype: str = "float32"
+  skip_bad: tuple[str, ...] = ()
+
+  def __post_init__(self):
+    """Checks the values.
+
+    Raises:
+      PreparationError: One of them cannot be used.
+    """
+    if self.num_segments < 1:
+      raise PreparationError(
+        f"--segments is {self.num_segments}; allowed: 1 or more."
+      )
+    if self.dtype not in FEATURE_TYPES:
+      raise PreparationError(
+        f"--dtype is {self.dtype!r}; allowed: {', '.join(FEATURE_TYPES)}."
+      )
+
+
+def _nothing(videos: Sequence[Video]) -> Sequence[str]:
+  del videos
+  return ()
+
+
+@dataclasses.dataclass(frozen=True)
+class Collection:
+  """A data set as its source collected it, before its files are read.
+
+  Attributes:
+    videos: Its videos.
+    rules: What is required of the files.
+    findings: What is wrong so far.
+    official_test_crop: The one crop that the official evaluation scores, None
+      for all.
+    zero_padding: Short training crops are padded with zeros (CLIP).
+    annotate: Adds the ground truth, once the videos' snippets are known.
+    summarize: Lines on the totals of the videos that were read.
+  """
+
+  videos: Sequence[Video]
+  rules: Rules
+  findings: Findings
+  official_test_crop: int | None = None
+  zero_padding: bool = False
+  annotate: Callable[[list[Video]], list[Video]] = lambda videos: videos
+  summarize: Callable[[Sequence[Video]], Sequence[str]] = _nothing
+
+
+class Source(abc.ABC):
+  """A data set that can be prepared.
+
+  Attributes:
+    name: In commands, configurations and paths.
+    default_segments: N unless --segments says otherwise.
+  """
+
+  name: str
+  default_segments: int = 64
+
+  @abc.abstractmethod
+  def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+    """Adds the data set's own options to the command line."""
+
+  @abc.abstractmethod
+  def options(self, arguments: argparse.Namespace) -> Options:
+    """The options that a command line gives.
+
+    Raises:
+      PreparationError: They cannot be used.
+    """
+
+  @abc.abstractmethod
+  def collect(self, options: Options) -> Collection:
+    """Collects the videos.
+
+    Raises:
+      PreparationError: The files are not where the options say.
+    """
+
+  @abc.abstractmethod
+  def usage(self, variant: str) -> str:
+    """The arguments that prepare a variant, for messages.
+
+    Raises:
+      ValueError: There is no such variant; names those there are.
+    """
+
+
+def common_options(arguments: argparse.Namespace) -> dict:
+  """The fields of `Options` from the arguments that every command takes."""
+  names = [field.name for field in dataclasses.fields(Options)]
+  return {name: getattr(arguments, name) for name in names}

@@ -1,0 +1,170 @@
+"""What a preparation works on: videos and their crops."""
+
+import abc
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float
+
+from adplg_jax.data.frames import Span
+from adplg_jax.data.schema import SNIPPET_FRAMES
+from adplg_jax.prepare.npy_files import (
+  FeatureFileError,
+  read_features,
+  read_header,
+)
+from adplg_jax.prepare.segments import join_audio
+
+# Classes where a data set has no others.
+NORMAL = "Normal"
+ANOMALOUS = "Anomalous"
+
+
+@dataclasses.dataclass(frozen=True)
+class Crop(abc.ABC):
+  """One crop of a video, wherever its features are.
+
+  Attributes:
+    index: Which crop of its video.
+  """
+
+  index: int
+
+  @abc.abstractmethod
+  def where(self) -> str:
+    """The file, for messages."""
+
+  @abc.abstractmethod
+  def read(self) -> Float[np.ndarray, "t d"]:
+    """Reads the features.
+
+    Raises:
+      FeatureFileError: They cannot be used.
+    """
+
+  def size(self) -> int:
+    """Bytes that reading it takes, about."""
+    return 0
+
+  def adjustment(self) -> str:
+    """How `read` changes the features, "" for not at all."""
+    return ""
+
+
+@dataclasses.dataclass(frozen=True)
+class ArrayCrop(Crop):
+  """A crop in memory.
+
+  Attributes:
+    array: The features.
+    name: For messages.
+  """
+
+  array: Float[np.ndarray, "t d"]
+  name: str
+
+  def where(self) -> str:
+    """See Crop."""
+    return self.name
+
+  def read(self) -> Float[np.ndarray, "t d"]:
+    """See Crop."""
+    return self.array
+
+
+@dataclasses.dataclass(frozen=True)
+class FileCrop(Crop):
+  """A crop in a feature file, its audio perhaps in another.
+
+  Attributes:
+    path: The .npy file.
+    column: Which crop of a [T, C, D] file.
+    audio: The .npy file of the video's audio.
+    visual_width: Channels the feature file must have, where audio follows.
+  """
+
+  path: Path
+  column: int | None = None
+  audio: Path | None = None
+  visual_width: int | None = None
+
+  def where(self) -> str:
+    """See Crop."""
+    return str(self.path)
+
+  def size(self) -> int:
+    """See Crop."""
+    return self.path.stat().st_size if self.path.is_file() else 0
+
+  def adjustment(self) -> str:
+    """See Crop."""
+    if self.audio is None:
+      return ""
+    snippets = read_header(self.path).shape[0]
+    rows = read_header(self.audio).shape[0]
+    if rows == snippets:
+      return ""
+    return f"videos whose audio was {'cut' if rows > snippets else 'extended'}"
+
+  def read(self) -> Float[np.ndarray, "t d"]:
+    """See Crop."""
+    features = read_features(self.path, self.column)
+    if self.audio is None:
+      return features
+    if features.shape[1] != self.visual_width:
+      raise FeatureFileError(
+        self.path,
+        "wrong-width",
+        f"feature width is {features.shape[1]}, {self.visual_width} are needed "
+        "before the audio. Use the same extractor for all videos.",
+      )
+    if not self.audio.is_file():
+      raise FeatureFileError(
+        self.audio, "missing-audio", "no such file; extract the video's audio."
+      )
+    audio = read_features(self.audio)
+    try:
+      return join_audio(features, audio)
+    except ValueError as error:
+      raise FeatureFileError(self.audio, "audio-length", str(error)) from error
+
+
+@dataclasses.dataclass(frozen=True)
+class Video:
+  """A video and what is known of it.
+
+  Attributes:
+    name: Unique in the data set.
+    split: train | test.
+    label: 1 if anomalous.
+    category: Class of the anomaly, or of the normal videos.
+    crops: Its crops.
+    key: What its crops share a pseudo-label memory by.
+    frames: Frames to score, None for snippets times frames_per_snippet.
+    frames_per_snippet: Frames a snippet stands for.
+    spans: Half-open spans of anomalous frames, None when they are not known.
+    annotated_frames: Frames that the annotation counts, if it does.
+    snippets: T, once the files have been read.
+    checksum: Of its features, once the files have been read.
+  """
+
+  name: str
+  split: str
+  label: int
+  category: str
+  crops: tuple[Crop, ...]
+  key: str
+  frames: int | None = None
+  frames_per_snippet: int = SNIPPET_FRAMES
+  spans: tuple[Span, ...] | None = ()
+  annotated_frames: int | None = None
+  snippets: int = 0
+  checksum: int = 0
+
+  @property
+  def total_frames(self) -> int:
+    """Frames to score."""
+    if self.frames is not None:
+      return self.frames
+    return self.snippets * self.frames_per_snippet

@@ -1,0 +1,1 @@
+"""What serves a run: configuration, folder, checkpoints, metrics, processes."""

@@ -1,0 +1,168 @@
+"""Configurations: files, their arguments, fields set on the command line."""
+
+import difflib
+import re
+import runpy
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from absl import flags
+from ml_collections import ConfigDict, config_flags
+
+_PACKAGED = Path(__file__).parent.parent / "configs"
+
+
+def load_config(argument: str, overrides: Sequence[str] = ()) -> Any:
+  """The configuration of "FILE" or "FILE:ARGUMENT", with fields changed.
+
+  Args:
+    argument: Path of a configuration file, or the name of one that comes with
+      the package (`ucf_crime`), with its argument after a colon.
+    overrides: Words such as "--config.seed=1".
+
+  Returns:
+    The configuration.
+
+  Raises:
+    ValueError: There is no such file, argument or field, or a value is of
+      another type.
+  """
+  path, *arguments = argument.split(":", 1)
+  config = runpy.run_path(str(_find_file(path)))["get_config"](*arguments)
+  return override(config, overrides)
+
+
+def _find_file(path: str) -> Path:
+  """A file, or the packaged file of that name.
+
+  Raises:
+    ValueError: There is neither.
+  """
+  packaged = _PACKAGED / f"{path}.py"
+  if Path(path).is_file():
+    return Path(path)
+  if path.isidentifier() and packaged.is_file():
+    return packaged
+  names = sorted(p.stem for p in _PACKAGED.glob("*.py"))
+  names = [name for name in names if name not in ("__init__", "base")]
+  raise ValueError(
+    f"--config names {path!r}, but there is no such file; allowed: the path of "
+    f"a configuration file, or one of {', '.join(names)}, with an argument "
+    "after a colon."
+  )
+
+
+def override(config: ConfigDict, overrides: Sequence[str]) -> Any:
+  """A copy of a configuration with fields changed.
+
+  Args:
+    config: The configuration.
+    overrides: Words such as "--config.seed=1".
+
+  Returns:
+    The copy, locked.
+
+  Raises:
+    ValueError: There is no such field, or the value is of another type.
+  """
+  names = [
+    re.sub("^--?config\\.", "", word).split("=")[0] for word in overrides
+  ]
+  check_fields(names, config)
+  config = config.copy_and_resolve_references()
+  words = ["", *overrides]
+  parser = flags.FlagValues()
+  config_flags.DEFINE_config_dict(
+    "config", config, flag_values=parser, sys_argv=words
+  )
+  try:
+    parser(words)
+  except flags.Error as error:
+    raise ValueError(str(error)) from error
+  return config.lock()
+
+
+def split_overrides(argv: Iterable[str]) -> tuple[list[str], list[str]]:
+  """Splits a command line into overrides of fields, and the rest.
+
+  Args:
+    argv: Words; --config.FIELD=VALUE and --config.FIELD VALUE are overrides.
+
+  Returns:
+    The overrides as single words, and all other words.
+  """
+  overrides: list[str] = []
+  rest: list[str] = []
+  value_follows = False
+  for word in argv:
+    if value_follows and not word.startswith("--"):
+      overrides[-1] += f"={word}"
+      value_follows = False
+      continue
+    is_field = re.match(r"--?config\.", word) is not None
+    (overrides if is_field else rest).append(word)
+    value_follows = is_field and "=" not in word
+  return overrides, rest
+
+
+def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+  """Fields by their dotted names; tuples as lists, as JSON keeps them."""
+
+  def walk(value: Any, name: str) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, Mapping):
+      for key, inner in value.items():
+        yield from walk(inner, f"{name}.{key}" if name else key)
+    else:
+      yield name, list(value) if isinstance(value, tuple) else value
+
+  return dict(walk(config, prefix))
+
+
+def from_json(fields: Mapping[str, Any]) -> Any:
+  """The configuration that JSON holds; its lists are tuples again."""
+
+  def tuples(value: Any) -> Any:
+    if isinstance(value, Mapping):
+      return {name: tuples(inner) for name, inner in value.items()}
+    return tuple(value) if isinstance(value, list) else value
+
+  return ConfigDict(tuples(fields))
+
+
+def check_fields(names: Iterable[str], config: ConfigDict) -> None:
+  """Refuses fields that a configuration does not have.
+
+  Args:
+    names: Fields to be set, such as "video.optimizer.learning_rate".
+    config: The configuration.
+
+  Raises:
+    ValueError: Naming each field that is not there, and the nearest that are.
+  """
+  fields = list(flatten(config.to_dict()))
+  lines = []
+  for name in names:
+    if name not in fields:
+      nearest = sorted(fields, key=lambda field: _distance(name, field))[:3]
+      lines.append(
+        f"config.{name} is no field. Did you mean "
+        f"{', '.join(f'config.{field}' for field in nearest)}?"
+      )
+  if lines:
+    raise ValueError("\n".join([*lines, "README.md lists all fields."]))
+
+
+def _distance(name: str, field: str) -> tuple[int, bool, float]:
+  """Words all found in order come first, then initials, then similar spelling.
+
+  So video.learning_rate is near video.optimizer.learning_rate, and lr is near
+  learning_rate.
+  """
+  parts = iter(field.split("."))
+  inside = all(word in parts for word in name.split("."))
+  last = field.rpartition(".")[2]
+  initials = "".join(word[0] for word in last.split("_") if word)
+  same = name.rpartition(".")[2] == initials
+  alike = difflib.SequenceMatcher(None, name, field).ratio()
+  return not inside, not same, -alike

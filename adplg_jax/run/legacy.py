@@ -1,0 +1,54 @@
+"""Runs of before configurations mirrored the models: read, not trained on.
+
+Their config.json has model and optimiser fields side by side, and their
+checkpoints/selection.json says which checkpoint was selected.
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+_OPTIMIZER = ("learning_rate", "weight_decay", "decay_factor", "decay_every")
+
+
+def is_legacy(config: Mapping[str, Any]) -> bool:
+  """Whether a configuration has the old layout."""
+  return "model" not in config.get("video", {"model": None})
+
+
+def translate(config: Mapping[str, Any]) -> dict[str, Any]:
+  """A configuration of the old layout in the present one.
+
+  A weight on the snippet branch's only loss is dropped: it changes no score.
+  """
+  translated = dict(config)
+  for branch in ("video", "snippet"):
+    fields = config[branch]
+    translated[branch] = {
+      "model": {k: v for k, v in fields.items() if k not in _OPTIMIZER},
+      "optimizer": {k: v for k, v in fields.items() if k in _OPTIMIZER},
+    }
+  weights = dict(config["loss_weights"])
+  weights.pop("snippet_classification", None)
+  return translated | {"loss_weights": weights}
+
+
+def read_selection(checkpoints: Path) -> tuple[str, dict[int, float]]:
+  """What an old run's checkpoints were selected by, and each one's value.
+
+  Raises:
+    ValueError: The file is damaged.
+  """
+  file = checkpoints / "selection.json"
+  if not file.exists():
+    return "", {}
+  try:
+    stored = json.loads(file.read_text("utf-8"))
+    values = {int(step): float(v) for step, v in stored["values"].items()}
+    return stored["chosen_by"], values
+  except (ValueError, AttributeError, KeyError, TypeError) as error:
+    raise ValueError(
+      f"{file} is damaged ({error}). Remove it: the last checkpoint is then "
+      "the selected one."
+    ) from error

@@ -1,0 +1,134 @@
+"""A trained model from a run's folder or one of its checkpoints.
+
+Needs no prepared data set: what it was trained on is in its checkpoint.
+"""
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+
+from adplg_jax.run import legacy
+from adplg_jax.run.checkpoint import Checkpointer, Selection
+from adplg_jax.run.config import from_json
+from adplg_jax.run.workdir import WorkdirError, read_config
+
+
+class TrainedModel(NamedTuple):
+  """What scoring needs.
+
+  Attributes:
+    step: Steps it was trained for.
+    config: The run's configuration.
+    params: Parameters of both branches, {"video": ..., "snippet": ...}.
+    feature_width: D, width of the features it was trained on.
+    categories: Classes of the anomalous videos; empty where not known.
+    selection: The selection metric of this checkpoint, if it was evaluated.
+  """
+
+  step: int
+  config: Any
+  params: dict[str, Any]
+  feature_width: int
+  categories: tuple[str, ...]
+  selection: Selection | None
+
+
+def load_model(
+  path: str | Path,
+  which: str = "best",
+  *,
+  sharding: jax.sharding.Sharding | None = None,
+) -> TrainedModel:
+  """Loads a model and verifies its checksums.
+
+  Args:
+    path: A run's folder, or one of its checkpoints (`RUN/checkpoints/STEP`).
+    which: "best" by the selection metric, "last", or a step; a path of a
+      checkpoint says it itself.
+    sharding: Where the parameters are put; by default on the first device.
+
+  Returns:
+    The model.
+
+  Raises:
+    CheckpointError: No such checkpoint, or a damaged one.
+    WorkdirError: The path is neither a run nor a checkpoint.
+  """
+  path = Path(path)
+  is_run = (path / "config.json").exists()
+  if not is_run:
+    if not (path.name.isdigit() and path.is_dir()):
+      raise WorkdirError(
+        f"{path} has no config.json: it is not the workdir of a run, nor one "
+        "of its checkpoints (RUN/checkpoints/STEP)."
+      )
+    which = path.name
+  directory = path / "checkpoints" if is_run else path.parent
+  checkpoints = Checkpointer(directory, read_only=True)
+  config = read_config(path) if is_run else None
+  return from_checkpoint(
+    checkpoints, checkpoints.find_step(which), config, sharding=sharding
+  )
+
+
+def from_checkpoint(
+  checkpoints: Checkpointer,
+  step: int,
+  config: Any = None,
+  *,
+  sharding: jax.sharding.Sharding | None = None,
+) -> TrainedModel:
+  """Loads the model of a step; see `load_model`.
+
+  Args:
+    checkpoints: Those of its run.
+    step: Which.
+    config: The run's configuration; by default the checkpoint's own.
+    sharding: See `load_model`.
+
+  Returns:
+    The model.
+
+  Raises:
+    CheckpointError: No such checkpoint, or a damaged one.
+  """
+  if sharding is None:
+    sharding = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
+  shapes = checkpoints.saved_shapes(step, sharding)
+  restored = checkpoints.restore(step, shapes)
+  meta = restored.meta
+  params = {
+    name: restored.state[name]["params"] for name in ("video", "snippet")
+  }
+  if config is None:
+    stored = meta["config"]
+    config = from_json(
+      legacy.translate(stored) if legacy.is_legacy(stored) else stored
+    )
+  return TrainedModel(
+    step=step,
+    config=config,
+    params=params,
+    feature_width=meta.get("feature_width") or _feature_width(params),
+    categories=tuple(meta.get("categories", ())),
+    selection=checkpoints.selection(step),
+  )
+
+
+def _feature_width(params: dict[str, Any]) -> int:
+  """D, from the first map that features pass, where it was not saved."""
+  snippet = params["snippet"]
+  first = "input" if "input" in snippet else "embedding"
+  return snippet[first]["kernel"].shape[-2]
+
+
+def model_meta(
+  config: Any, feature_width: int, categories: tuple[str, ...]
+) -> dict[str, Any]:
+  """What `load_model` reads from a checkpoint's meta data."""
+  return {
+    "config": config.to_dict(),
+    "feature_width": feature_width,
+    "categories": list(categories),
+  }

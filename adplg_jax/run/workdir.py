@@ -1,0 +1,179 @@
+"""A run's folder: its lock, its configuration, and what may change in it."""
+
+import fcntl
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from adplg_jax.run import legacy
+from adplg_jax.run.config import flatten, from_json
+from adplg_jax.run.files import write_atomically
+
+# Fields that may differ when a run goes on: they do not change its meaning.
+FREE_FIELDS = (
+  "total_steps",
+  "log_every_steps",
+  "data_dir",
+  "data.cache_gib",
+  "data.read_threads",
+  "evaluation.every_steps",
+  "evaluation.batch_snippets",
+  "checkpoint.every_steps",
+  "checkpoint.keep",
+  "checkpoint.keep_every_steps",
+)
+
+
+class WorkdirError(Exception):
+  """A workdir that cannot be used; says why and what to do."""
+
+
+def differences(
+  old: Mapping[str, Any], new: Mapping[str, Any]
+) -> dict[str, tuple[Any, Any]]:
+  """Fields whose values differ and matter: {name: (old, new)}."""
+  old, new = flatten(old), flatten(new)
+  missing = "(not there)"
+  return {
+    name: (old.get(name, missing), new.get(name, missing))
+    for name in sorted({*old, *new})
+    if old.get(name, missing) != new.get(name, missing)
+    and name not in FREE_FIELDS
+  }
+
+
+def read_config(workdir: str | Path) -> Any:
+  """The configuration a run was started with, in the present layout.
+
+  Raises:
+    WorkdirError: The folder has none.
+  """
+  file = Path(workdir) / "config.json"
+  if not file.exists():
+    raise WorkdirError(
+      f"{workdir} has no config.json: it is not the workdir of a run."
+    )
+  stored = _read(file)
+  return from_json(
+    legacy.translate(stored) if legacy.is_legacy(stored) else stored
+  )
+
+
+def _read(file: Path) -> dict[str, Any]:
+  """The fields of one of a workdir's own files.
+
+  Raises:
+    WorkdirError: It was damaged.
+  """
+  try:
+    found = json.loads(file.read_text("utf-8"))
+    if not isinstance(found, dict):
+      raise ValueError("it has no fields")
+  except ValueError as error:
+    raise WorkdirError(
+      f"{file} is damaged ({error}). Remove it and run the same command as at "
+      "first, which writes it again; the checkpoints stay."
+    ) from error
+  return found
+
+
+class Workdir:
+  """A run's folder, locked while the run is alive.
+
+  The lock is the kernel's (flock): it ends with the process, however that ends.
+  """
+
+  def __init__(
+    self,
+    path: str | Path,
+    config: Any,
+    facts: Mapping[str, Any] | None = None,
+  ):
+    """Locks the folder and compares its configuration and data.
+
+    Args:
+      path: The folder; made when it is not there.
+      config: The run's configuration.
+      facts: Properties of its data set; None when it has none yet.
+
+    Raises:
+      WorkdirError: It cannot be written, another run holds it, or it belongs
+        to another configuration or data set.
+    """
+    self.path = Path(path).absolute()
+    try:
+      self.path.mkdir(parents=True, exist_ok=True)
+      self._lock = (self.path / ".lock").open("a")
+    except OSError as error:
+      raise WorkdirError(
+        f"{self.path} cannot be written ({error.strerror}); choose another "
+        "--workdir or fix its permissions."
+      ) from error
+    try:
+      fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+      self._lock.close()
+      raise WorkdirError(
+        f"Another run is using {self.path}; wait for it, end it, or choose "
+        "another --workdir."
+      ) from error
+    try:
+      self._claim(config, facts)
+    except WorkdirError:
+      self._lock.close()
+      raise
+
+  def _claim(self, config: Any, facts: Mapping[str, Any] | None) -> None:
+    """Refuses another run's folder; writes down configuration and data."""
+    notes = {"config.json": config.to_dict()}
+    if facts is not None:
+      notes["data.json"] = dict(facts)
+    for name, now in notes.items():
+      if (self.path / name).exists():
+        there = _read(self.path / name)
+        if name == "config.json" and legacy.is_legacy(there):
+          raise WorkdirError(
+            f"{self.path} was written by an earlier version, whose runs can be "
+            "evaluated and converted, but not continued; choose another "
+            "--workdir."
+          )
+        self._compare(name, there, now)
+    for name, now in notes.items():
+      try:
+        write_atomically(self.path / name, json.dumps(now, indent=2) + "\n")
+      except OSError as error:
+        raise WorkdirError(
+          f"{self.path / name} cannot be written ({error.strerror}); make "
+          "space or fix its permissions, and run the same command again."
+        ) from error
+
+  def _compare(
+    self, file: str, there: Mapping[str, Any], now: Mapping[str, Any]
+  ) -> None:
+    changed = differences(there, now)
+    if not changed:
+      return
+    what, advice = {
+      "config.json": (
+        "with another configuration",
+        "give these fields their old values",
+      ),
+      "data.json": (
+        "on other data of the same name",
+        "name the --config.data_dir of its data set",
+      ),
+    }[file]
+    lines = [
+      f"  {name}: {old!r} there, {new!r} now"
+      for name, (old, new) in changed.items()
+    ]
+    raise WorkdirError(
+      f"{self.path} belongs to a run {what}:\n"
+      + "\n".join(lines)
+      + f"\nChoose another --workdir, or {advice}."
+    )
+
+  def close(self) -> None:
+    """Releases the lock."""
+    self._lock.close()

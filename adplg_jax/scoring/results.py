@@ -1,0 +1,143 @@
+"""The results of scoring a test split: last and selected checkpoint, files."""
+
+import io
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from adplg_jax.run.files import write_atomically, write_json
+from adplg_jax.scoring.metrics import VideoScore, frame_truth
+
+# Metrics of a whole split, with their names for people.
+TITLES = {
+  "frame_auc": "frame AUC",
+  "frame_ap": "frame AP, trapezoid",
+  "frame_ap_step": "frame AP, step-wise",
+  "anomalous_auc": "frame AUC, anomalous videos",
+  "video_auc": "video AUC",
+  "false_alarm_rate": "false alarm rate at 0.5",
+  "best_f1/f1": "best F1",
+  "best_f1/threshold": "  its threshold",
+  "best_f1/precision": "  its precision",
+  "best_f1/recall": "  its recall",
+}
+
+
+class Scored(NamedTuple):
+  """A scored test split.
+
+  Attributes:
+    step: Of the parameters.
+    videos: Scores and truth of every video.
+    results: Metrics.
+  """
+
+  step: int
+  videos: list[VideoScore]
+  results: dict[str, Any]
+
+
+class Outcome(NamedTuple):
+  """A run's last checkpoint and the selected one, scored.
+
+  Attributes:
+    last: The last one.
+    selected: The best by the selection metric.
+    chosen_by: That metric and its split, in words; "" where none was chosen.
+  """
+
+  last: Scored
+  selected: Scored
+  chosen_by: str = ""
+
+
+def selection_metric(config: Any, results: Mapping[str, Any]) -> str:
+  """The metric that a run's checkpoints are chosen by.
+
+  Args:
+    config: The run's configuration.
+    results: Metrics of a scored split.
+
+  Returns:
+    config.selection.metric; video_auc on validation videos, which have no frame
+    labels, and on a test split of which they are not known.
+  """
+  metric = config.selection.metric
+  if metric == "frame_ap" and config.switches.average_precision == "step":
+    metric = "frame_ap_step"
+  known = config.selection.split == "test" and results[metric] is not None
+  return metric if known else "video_auc"
+
+
+def scalars(results: dict[str, Any]) -> dict[str, float | None]:
+  """The metrics of the whole split, one number each."""
+  found = {}
+  for name in TITLES:
+    outer, _, inner = name.partition("/")
+    value = results[outer]
+    found[name] = value[inner] if inner and value is not None else value
+  return found
+
+
+def differences(outcome: Outcome) -> dict[str, float | None]:
+  """Selected - last of every metric of the whole split."""
+  last, selected = (
+    scalars(s.results) for s in (outcome.last, outcome.selected)
+  )
+  return {
+    name: None if value is None or old is None else value - old
+    for (name, value), old in zip(selected.items(), last.values(), strict=True)
+  }
+
+
+def write_outcome(folder: str | Path, outcome: Outcome) -> None:
+  """Writes `last/` and `selected/`, and their difference in selection.json.
+
+  Args:
+    folder: Where; made when it is not there.
+    outcome: Both checkpoints, scored.
+  """
+  folder = Path(folder)
+  for name in ("last", "selected"):
+    write_results(folder / name, getattr(outcome, name))
+  selection = {
+    "chosen_by": outcome.chosen_by,
+    "selected_step": outcome.selected.step,
+    "last_step": outcome.last.step,
+    "selected_minus_last": differences(outcome),
+  }
+  write_json(folder / "selection.json", selection)
+
+
+def write_results(folder: str | Path, scored: Scored) -> None:
+  """Writes metrics.json and scores.npz.
+
+  scores.npz: `names`, `categories`, `labels`, `has_truth`, `frames` [videos],
+  and, one video after the other, `scores` and `truth` [all frames] (truth is 0
+  where has_truth is false). No pickle in it.
+
+  Args:
+    folder: Where; made when it is not there.
+    scored: What is written.
+  """
+  folder, videos = Path(folder), scored.videos
+  write_json(folder / "metrics.json", {"step": scored.step, **scored.results})
+  known = [frame_truth(video) for video in videos]
+  truths = [
+    np.zeros(len(video.scores), np.uint8) if truth is None else truth
+    for video, truth in zip(videos, known, strict=True)
+  ]
+  buffer = io.BytesIO()
+  np.savez_compressed(
+    buffer,
+    names=np.array([video.name for video in videos]),
+    categories=np.array([video.category for video in videos]),
+    labels=np.array([video.label for video in videos]),
+    has_truth=np.array([truth is not None for truth in known]),
+    frames=np.array([len(video.scores) for video in videos]),
+    scores=np.concatenate([video.scores for video in videos]),
+    truth=np.concatenate(truths),
+  )
+  write_atomically(folder / "scores.npz", buffer.getvalue())

@@ -1,0 +1,199 @@
+"""Scores the videos of a split with the snippet branch.
+
+Each crop is scored by itself, crops are averaged by video, snippet scores are
+repeated for their frames. Source: docs/method.md, section 6.
+"""
+
+import dataclasses
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import jax
+import numpy as np
+from jaxtyping import Array, Float, Int
+from tqdm import tqdm
+
+from adplg_jax.data import pipeline
+from adplg_jax.data.frames import frame_labels
+from adplg_jax.method import Method
+from adplg_jax.run import sharding
+from adplg_jax.scoring import metrics
+
+Scorer = Callable[[Any, Array, Array], Array]
+
+
+class StoppedError(Exception):
+  """Scoring was asked to stop."""
+
+
+def make_scorer(method: Method) -> Scorer:
+  """The jitted function (params, features, lengths) -> snippet scores.
+
+  Its scores [c t] of features [c t d] do not depend on what follows a crop's
+  length.
+  """
+
+  @jax.jit
+  def score(
+    params: Any, features: Float[Array, "c t d"], lengths: Int[Array, "c"]
+  ) -> Float[Array, "c t"]:
+    features = features.astype(method.snippet_branch.param_dtype)
+    logits: Any = method.snippet_branch.apply(
+      {"params": params}, features, lengths
+    )
+    return jax.nn.sigmoid(logits)
+
+  return score
+
+
+def _never(number: int) -> bool:
+  del number
+  return False
+
+
+@dataclasses.dataclass
+class _Video:
+  """A video's crops, added up as they are scored."""
+
+  example: Mapping[str, Any]
+  total: np.ndarray
+  crops: int = 1
+
+  def add(self, scores: np.ndarray, example: Mapping[str, Any]) -> None:
+    if scores.shape != self.total.shape:
+      raise ValueError(
+        f"The crops of {example['video']} differ in length: {len(self.total)} "
+        f"snippets, but {len(scores)} in crop {example['crop']}. Prepare the "
+        "data set again from complete features."
+      )
+    self.total = self.total + scores
+    self.crops += 1
+
+
+def score_videos(
+  score: Scorer,
+  params: Any,
+  examples: Iterable[Mapping[str, Any]],
+  *,
+  batch_snippets: int,
+  longest: int,
+  mesh: jax.sharding.Mesh,
+  span_ends: str,
+  stop: Callable[[int], bool] = _never,
+) -> list[metrics.VideoScore]:
+  """Scores every video of a split.
+
+  Args:
+    score: See `make_scorer`.
+    params: Parameters of the snippet branch.
+    examples: Crops, in any order.
+    batch_snippets: Snippets, padding included, scored at once.
+    longest: Longest video the model takes [snippets].
+    mesh: The devices.
+    span_ends: Whether annotated spans end "exclusive" or "inclusive".
+    stop: Asked before each batch, with its number.
+
+  Returns:
+    The videos, in order of their names.
+
+  Raises:
+    StoppedError: `stop` said so.
+    ValueError: Crops of a video that differ in length.
+  """
+  videos: dict[str, _Video] = {}
+  batches = pipeline.padded_batches(
+    iter(examples),
+    batch_snippets=batch_snippets,
+    longest=longest,
+    multiple=mesh.size,
+  )
+  for number, batch in enumerate(batches):
+    if stop(number):
+      raise StoppedError
+    features, lengths = sharding.put_whole(
+      (batch.features, batch.lengths), mesh
+    )
+    scores = sharding.fetch(score(params, features, lengths)).astype(float)
+    for row, example in enumerate(batch.examples):
+      own = scores[row, : batch.lengths[row]]
+      name = example["video"]
+      if name in videos:
+        videos[name].add(own, example)
+      else:
+        videos[name] = _Video(example, own)
+  return [
+    video_score(
+      videos[name].example,
+      videos[name].total / videos[name].crops,
+      span_ends=span_ends,
+    )
+    for name in sorted(videos)
+  ]
+
+
+def video_score(
+  example: Mapping[str, Any],
+  snippet_scores: Float[np.ndarray, "t"],
+  *,
+  span_ends: str = "exclusive",
+) -> metrics.VideoScore:
+  """A video's frame scores and frame truth.
+
+  Args:
+    example: One of its crops.
+    snippet_scores: Mean over its crops.
+    span_ends: See `score_videos`.
+
+  Returns:
+    Both.
+  """
+  frames = int(example["frames"])
+  truth = None
+  if example["has_spans"]:
+    truth = frame_labels(example["spans"], frames, span_ends=span_ends)
+  return metrics.VideoScore(
+    name=example["video"],
+    category=example["category"],
+    label=int(example["label"]),
+    snippet_scores=snippet_scores,
+    scores=metrics.frame_scores(
+      snippet_scores, int(example["frames_per_snippet"]), frames
+    ),
+    truth=truth,
+  )
+
+
+def score_split(
+  config: Any,
+  mesh: jax.sharding.Mesh,
+  score: Scorer,
+  params: Any,
+  examples: Iterable[Mapping[str, Any]],
+  stop: Callable[[int], bool] = _never,
+) -> list[metrics.VideoScore]:
+  """`score_videos` as a configuration says."""
+  return score_videos(
+    score,
+    params,
+    examples,
+    batch_snippets=config.evaluation.batch_snippets,
+    longest=config.snippet.model.max_snippets,
+    mesh=mesh,
+    span_ends=config.switches.span_ends,
+    stop=stop,
+  )
+
+
+def with_progress(
+  examples: Sequence[Mapping[str, Any]],
+) -> Iterator[Mapping[str, Any]]:
+  """Shows how many crops are scored, until all are."""
+  return iter(
+    tqdm(
+      examples,
+      desc="scoring",
+      unit="crop",
+      leave=False,
+      disable=jax.process_index() > 0,
+    )
+  )

@@ -1,0 +1,66 @@
+"""Opening prepared data sets."""
+
+import json
+
+import pytest
+
+from adplg_jax.data import store
+from tests import layouts
+
+
+def test_what_is_not_prepared_says_what_is(tmp_path):
+  layouts.prepare_synthetic(str(tmp_path), "tiny", 4)
+  with pytest.raises(store.NotPreparedError) as error:
+    store.open_dataset(str(tmp_path), "folder", "mine", 64)
+  assert f"Prepared in {tmp_path}: synthetic/tiny_n4." in str(error.value)
+
+
+def test_nothing_is_prepared(tmp_path):
+  with pytest.raises(store.NotPreparedError, match=r"Prepared in .*: nothing"):
+    store.open_dataset(str(tmp_path), "folder", "mine", 64)
+
+
+def test_another_number_of_segments_is_another_data_set(tmp_path):
+  layouts.prepare_synthetic(str(tmp_path), "tiny", 4)
+  assert store.is_prepared(str(tmp_path), "synthetic", "tiny", 4)
+  assert not store.is_prepared(str(tmp_path), "synthetic", "tiny", 8)
+
+
+def test_examples_are_read_by_place(tmp_path):
+  layouts.prepare_synthetic(str(tmp_path), "tiny", 4)
+  test = store.open_dataset(str(tmp_path), "synthetic", "tiny", 4).test
+  assert test[5]["video"] == list(test)[5]["video"]
+  with pytest.raises(IndexError, match="example 14 of 14"):
+    test[14]
+
+
+def test_the_default_root_is_tfds_own(monkeypatch, tmp_path):
+  monkeypatch.setattr(store.constants, "DATA_DIR", str(tmp_path))
+  assert store.data_root("") == tmp_path
+  assert store.data_root("/elsewhere") != tmp_path
+
+
+def test_names_of_training_videos_need_no_reading(tmp_path, monkeypatch):
+  layouts.prepare_synthetic(str(tmp_path), "tiny", 4)
+  data = store.open_dataset(str(tmp_path), "synthetic", "tiny", 4)
+  splits = (data.train_normal, data.train_anomalous)
+  read = [[example["video"] for example in split] for split in splits]
+
+  def fail(example):
+    raise AssertionError("read an example")
+
+  monkeypatch.setattr(store.schema, "decode", fail)
+  assert [split.videos for split in splits] == read
+
+
+def test_names_of_an_older_data_set_are_read(tmp_path):
+  """Its metadata do not have them."""
+  path = layouts.prepare_synthetic(str(tmp_path), "tiny", 4).path
+  metadata = path / "metadata.json"
+  stored = json.loads(metadata.read_text())
+  del stored["training_crops"], stored["categories"]
+  metadata.write_text(json.dumps(stored))
+  data = store.open_dataset(str(tmp_path), "synthetic", "tiny", 4)
+  assert data.metadata.categories == ()
+  normal = data.train_normal
+  assert normal.videos == [example["video"] for example in normal]

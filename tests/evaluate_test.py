@@ -1,0 +1,102 @@
+"""Scoring from checkpoints alone."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from adplg_jax import evaluate, main
+from adplg_jax.run.checkpoint import Checkpointer
+from tests import layouts
+from tests.runs import tiny
+
+
+def test_scores_do_not_depend_on_batching(whole, data_dir, tmp_path):
+  """Crops of a video meet by its name, whatever batch they come in."""
+  one = evaluate.evaluate_workdir(whole, "last", output=tmp_path / "a")
+  one = one.last.results
+  config_file = whole / "config.json"
+  config = json.loads(config_file.read_text())
+  try:
+    changed = {**config, "evaluation": {**config["evaluation"]}}
+    changed["evaluation"]["batch_snippets"] = 64
+    config_file.write_text(json.dumps(changed))
+    two = evaluate.evaluate_workdir(whole, "last", output=tmp_path / "b")
+    two = two.last.results
+  finally:
+    config_file.write_text(json.dumps(config))
+  np.testing.assert_allclose(one["frame_auc"], two["frame_auc"], atol=1e-6)
+  results = json.loads((whole / "results/last/metrics.json").read_text())
+  np.testing.assert_allclose(one["frame_auc"], results["frame_auc"], atol=1e-6)
+
+
+def test_selection_is_stated_and_the_difference_reported(
+  whole, data_dir, tmp_path, capsys
+):
+  """By training, and by evaluate, which writes the same."""
+  assert main.run(tiny(data_dir), str(whole)) == 0
+  said = capsys.readouterr().out
+  assert evaluate.main(["--workdir", str(whole)]) == 0
+  for out in (said, capsys.readouterr().out):
+    assert "last: step 8; selected by frame_auc on the test split: step" in out
+    assert "last  selected  difference" in out
+  for folder in ("results", "evaluation"):
+    told = {
+      name: json.loads((whole / folder / name).read_text())
+      for name in (
+        "last/metrics.json",
+        "selected/metrics.json",
+        "selection.json",
+      )
+    }
+    last, selected, both = told.values()
+    assert both["chosen_by"] == "frame_auc on the test split"
+    assert (last["step"], selected["step"]) == (8, both["selected_step"])
+    change = selected["frame_auc"] - last["frame_auc"]
+    assert both["selected_minus_last"]["frame_auc"] == pytest.approx(change)
+  checkpoints = Checkpointer(whole / "checkpoints", read_only=True)
+  assert checkpoints.best_step() == both["selected_step"]
+  selection = checkpoints.selection(both["selected_step"])
+  assert selection.chosen_by == "frame_auc on the test split"
+
+
+def test_results_that_cannot_be_written_are_said_before_the_work(
+  whole, tmp_path, capsys, monkeypatch
+):
+  (tmp_path / "file").write_text("")
+  monkeypatch.setattr(evaluate, "_score", None)
+  output = str(tmp_path / "file" / "results")
+  assert evaluate.main(["--workdir", str(whole), "--output", output]) == 1
+  assert f"Not a directory: '{output}'" in capsys.readouterr().err
+
+
+def test_evaluate_says_which_checkpoints_there_are(whole, tmp_path, capsys):
+  assert evaluate.main(["--workdir", str(whole), "--checkpoint", "5"]) == 1
+  assert "allowed: best, last, or one of" in capsys.readouterr().err
+  assert evaluate.main(["--workdir", str(tmp_path)]) == 1
+  assert "not the workdir of a run" in capsys.readouterr().err
+
+
+def test_another_data_set_is_scored_by_its_configuration(
+  whole, data_dir, tmp_path, capsys
+):
+  """The same width scores; another is refused, and so is a missing file."""
+  layouts.prepare_synthetic(str(data_dir), "tiny", 16)
+  text = Path("configs/synthetic.py").read_text()
+  for variant, segments, code in (("tiny", 16, 0), ("small", 32, 1)):
+    file = tmp_path / f"{variant}.py"
+    file.write_text(
+      text.replace("num_segments = 32", f"num_segments = {segments}")
+    )
+    arguments = ["--workdir", str(whole), "--output", str(tmp_path / variant)]
+    found = evaluate.main([*arguments, "--config", f"{file}:{variant}"])
+    assert found == code
+  assert "are 64 wide, but the checkpoint was trained on 16" in (
+    capsys.readouterr().err
+  )
+  assert evaluate.main(["--workdir", str(whole), "--config", "no.py"]) == 1
+  assert (
+    "--config names 'no.py', but there is no such file"
+    in capsys.readouterr().err
+  )

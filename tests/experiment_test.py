@@ -1,0 +1,58 @@
+"""What a configuration opens."""
+
+import pytest
+
+from adplg_jax.data import store
+from adplg_jax.experiment import open_experiment
+from tests.runs import tiny
+
+
+def test_the_memory_is_keyed_by_video_or_by_crop(data_dir):
+  found = {}
+  for key in ("video", "crop"):
+    experiment = open_experiment(
+      tiny(data_dir, **{"switches.history_key": key})
+    )
+    batch = next(experiment.training_iterator(0))["anomalous"]
+    found[key] = (experiment.method.num_keys, batch["key"].tolist())
+  examples = experiment.dataset.train_anomalous
+  assert found["video"][0] == len({e["video"] for e in examples})
+  assert found["crop"][0] == len(examples) > found["video"][0]
+  crops = {int(e["crop_key"]): int(e["video_key"]) for e in examples}
+  assert [crops[key] for key in found["crop"][1]] == found["video"][1]
+
+
+def test_a_test_video_that_is_too_long_is_named_at_once(data_dir):
+  with pytest.raises(
+    ValueError, match=r"max_snippets is 8, but test video \w+"
+  ):
+    open_experiment(tiny(data_dir, **{"snippet.model.max_snippets": 8}))
+
+
+@pytest.mark.parametrize(
+  ("builder", "variant", "command"),
+  [
+    ("folder", "mine", "folder --name mine --manifest MANIFEST.csv"),
+    ("ucf_crime", "i3d", "ucf_crime:i3d --features DIR --annotations FILE"),
+  ],
+)
+def test_what_is_not_prepared_says_how(tmp_path, builder, variant, command):
+  config = tiny(tmp_path, **{"data.builder": builder, "data.variant": variant})
+  with pytest.raises(store.NotPreparedError) as error:
+    open_experiment(config)
+  said = f"\n  python -m adplg_jax.prepare {command} --segments 8 --data_dir "
+  assert said + str(tmp_path) in str(error.value)
+
+
+@pytest.mark.parametrize(
+  ("builder", "variant", "allowed"),
+  [
+    ("avenue", "i3d", "'avenue'; allowed: synthetic, folder, ucf_crime"),
+    ("ucf_crime", "vgg", "'vgg'; allowed: ucf_crime:i3d, ucf_crime:clip"),
+    ("synthetic", "huge", "'huge'; allowed: small, tiny"),
+  ],
+)
+def test_data_sets_that_are_not_known(tmp_path, builder, variant, allowed):
+  config = tiny(tmp_path, **{"data.builder": builder, "data.variant": variant})
+  with pytest.raises(ValueError, match=allowed):
+    open_experiment(config)

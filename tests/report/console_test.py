@@ -1,0 +1,59 @@
+"""The console's table."""
+
+import json
+
+from adplg_jax.report import console
+from adplg_jax.scoring.results import Outcome, write_outcome
+from tests.scoring.scored_videos import make_videos, scored
+
+
+def test_console_table_shows_every_measure():
+  last = scored(make_videos())
+  results = last.results
+  table = console.table(Outcome(last, last))
+  assert "checkpoint of step 7" in table
+  assert "selected" not in table
+  for name in ("frame_auc", "frame_ap", "frame_ap_step", "anomalous_auc"):
+    assert f"{results[name]:.4f}" in table
+  assert f"{results['best_f1']['f1']:.4f}" in table
+  arson = next(line for line in table.splitlines() if "Arson" in line)
+  own = results["categories"]["Arson"]
+  assert arson.split() == [
+    "Arson",
+    "2",
+    f"{own['frame_auc']:.4f}",
+    f"{own['frame_ap']:.4f}",
+    f"{own['frame_ap_step']:.4f}",
+  ]
+
+
+def test_last_selected_and_their_difference_stand_together(tmp_path):
+  selected = scored(make_videos())
+  # The same scores turned upside down.
+  worse = [v._replace(scores=1 - v.scores) for v in selected.videos]
+  outcome = Outcome(scored(worse, 9), selected, "frame_ap on the moon")
+  table = console.table(outcome).splitlines()
+  assert table[0] == "last: step 9; selected by frame_ap on the moon: step 7"
+  last, best = outcome.last.results["frame_auc"], selected.results["frame_auc"]
+  row = next(line for line in table if "frame AUC  " in line)
+  assert row.split()[2:] == [
+    f"{last:.4f}",
+    f"{best:.4f}",
+    f"{best - last:+.4f}",
+  ]
+  write_outcome(tmp_path, outcome)
+  told = json.loads((tmp_path / "selection.json").read_text())
+  assert told["selected_minus_last"]["frame_auc"] == best - last
+  assert (told["selected_step"], told["last_step"]) == (7, 9)
+  for name, one in (("last", outcome.last), ("selected", selected)):
+    stored = json.loads((tmp_path / name / "metrics.json").read_text())
+    assert stored == {"step": one.step, **one.results}
+
+
+def test_console_table_says_what_is_missing_and_why():
+  unknown = scored(make_videos(spans_known=False))
+  table = console.table(Outcome(unknown, unknown, "video_auc"))
+  assert unknown.results["note"] in table
+  normal = scored(make_videos(anomalous=0))
+  text = console.table(Outcome(normal, normal))
+  assert "video_auc is not defined: every video is normal" in text

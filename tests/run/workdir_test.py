@@ -1,0 +1,93 @@
+"""A run's folder: lock, configuration, data."""
+
+import multiprocessing
+
+import pytest
+
+from adplg_jax.configs import synthetic
+from adplg_jax.run import workdir
+from adplg_jax.run.workdir import Workdir, WorkdirError
+
+
+def test_another_configuration_is_refused_with_the_difference(tmp_path):
+  config = synthetic.get_config()
+  Workdir(tmp_path, config).close()
+  config.video.optimizer.learning_rate = 0.5
+  config.snippet.model.windows = (2, 4)
+  with pytest.raises(WorkdirError) as error:
+    Workdir(tmp_path, config)
+  assert "video.optimizer.learning_rate: 0.001 there, 0.5 now" in str(
+    error.value
+  )
+  assert "snippet.model.windows: [2, 4, 6, 8] there, [2, 4] now" in str(
+    error.value
+  )
+  assert "total_steps" not in str(error.value)
+
+
+def test_other_data_of_the_same_name_is_refused(tmp_path):
+  config = synthetic.get_config()
+  # As a conversion makes it, before its data set is there.
+  Workdir(tmp_path, config).close()
+  Workdir(tmp_path, config, {"fingerprint": "a"}).close()
+  Workdir(tmp_path, config, {"fingerprint": "a"}).close()
+  with pytest.raises(
+    WorkdirError,
+    match=r"on other data.*\n  fingerprint: 'a' there, 'b' now\n.*data_dir",
+  ):
+    Workdir(tmp_path, config, {"fingerprint": "b"})
+
+
+@pytest.mark.parametrize("file", ["config.json", "data.json"])
+@pytest.mark.parametrize("text", ["", "[]", '{"seed": 0'])
+def test_damaged_files_are_named(tmp_path, file, text):
+  config = synthetic.get_config()
+  Workdir(tmp_path, config, {"fingerprint": "a"}).close()
+  (tmp_path / file).write_text(text)
+  with pytest.raises(WorkdirError, match=f"{file} is damaged.*Remove it"):
+    Workdir(tmp_path, config, {"fingerprint": "a"})
+
+
+def test_fields_without_meaning_may_change(tmp_path):
+  config = synthetic.get_config()
+  Workdir(tmp_path, config).close()
+  for name in workdir.FREE_FIELDS:
+    *parents, last = name.split(".")
+    part = config
+    for parent in parents:
+      part = part[parent]
+    part[last] = "elsewhere" if last == "data_dir" else part[last] + 7
+  Workdir(tmp_path, config).close()
+  assert workdir.read_config(tmp_path).total_steps == config.total_steps
+
+
+def hold(path, ready, release):
+  held = Workdir(path, synthetic.get_config())
+  ready.set()
+  release.wait()
+  held.close()
+
+
+def test_two_runs_on_one_workdir(tmp_path):
+  """The second is refused; a dead one's lock does not stay."""
+  context = multiprocessing.get_context("spawn")
+  ready, release = context.Event(), context.Event()
+  other = context.Process(target=hold, args=(tmp_path, ready, release))
+  other.start()
+  assert ready.wait(60)
+  with pytest.raises(WorkdirError, match="Another run is using"):
+    Workdir(tmp_path, synthetic.get_config())
+  other.kill()
+  other.join()
+  Workdir(tmp_path, synthetic.get_config()).close()
+
+
+def test_a_workdir_that_cannot_be_made(tmp_path):
+  (tmp_path / "file").write_text("")
+  with pytest.raises(WorkdirError, match="cannot be written"):
+    Workdir(tmp_path / "file" / "run", synthetic.get_config())
+
+
+def test_not_a_workdir(tmp_path):
+  with pytest.raises(WorkdirError, match=r"no config\.json"):
+    workdir.read_config(tmp_path)

@@ -1,0 +1,102 @@
+"""Whole runs, small: in this process, and in one of their own."""
+
+import json
+import resource
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import jax
+import numpy as np
+
+from adplg_jax.configs import synthetic
+from adplg_jax.experiment import open_experiment
+from adplg_jax.run.checkpoint import Checkpointer
+
+
+def tiny(data_dir, **changes):
+  config = synthetic.get_config("tiny")
+  config.data_dir = str(data_dir)
+  config.update_from_flattened_dict(
+    {
+      "batch_size": 4,
+      "num_segments": 8,
+      "total_steps": 8,
+      "warm_up_steps": 2,
+      "video.model.width": 8,
+      "video.model.attention_width": 8,
+      "snippet.model.width": 8,
+      "snippet.model.windows": (2, 4),
+      "snippet.model.num_blocks": 1,
+      "snippet.model.local_head_width": 4,
+      "snippet.model.global_head_width": 4,
+      "snippet.model.feed_forward_width": 8,
+      "snippet.model.max_snippets": 160,
+      "evaluation.every_steps": 4,
+      "evaluation.batch_snippets": 256,
+      "checkpoint.every_steps": 2,
+      **changes,
+    }
+  )
+  return config
+
+
+def lines(workdir):
+  """The metrics, wall times aside."""
+  text = (Path(workdir) / "metrics.jsonl").read_text()
+  return [
+    {k: v for k, v in json.loads(line).items() if k != "time"}
+    for line in text.splitlines()
+  ]
+
+
+def state_at(workdir, config, step):
+  experiment = open_experiment(config)
+  checkpoints = Checkpointer(Path(workdir) / "checkpoints", read_only=True)
+  restored = checkpoints.restore(step, experiment.state_shapes)
+  return jax.tree.map(np.asarray, restored.state)
+
+
+def assert_same_run(one, other, config):
+  assert lines(one) == lines(other)
+  jax.tree.map(
+    np.testing.assert_array_equal,
+    state_at(one, config, 8),
+    state_at(other, config, 8),
+  )
+
+
+def start(data_dir, workdir, *, file_limit=None, **changes):
+  """The program in a process of its own; files may grow to `file_limit`."""
+  flags = [
+    f"--config.{name}={value}"
+    for name, value in {"total_steps": 100_000, **changes}.items()
+  ]
+  process = subprocess.Popen(
+    [
+      sys.executable,
+      "-m",
+      "adplg_jax.main",
+      f"--workdir={workdir}",
+      f"--config.data_dir={data_dir}",
+      "--config.data.variant=tiny",
+      "--config.batch_size=4",
+      "--config.checkpoint.every_steps=50",
+      "--config.evaluation.every_steps=100000",
+      *flags,
+    ],
+    stderr=subprocess.PIPE,
+    text=True,
+  )
+  if file_limit is not None:
+    limits = (file_limit, file_limit)
+    resource.prlimit(process.pid, resource.RLIMIT_FSIZE, limits)
+  return process
+
+
+def wait_for(condition, seconds=120, pause=0.1):
+  deadline = time.monotonic() + seconds
+  while not condition():
+    assert time.monotonic() < deadline
+    time.sleep(pause)
