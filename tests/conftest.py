@@ -10,11 +10,12 @@ import jaxtyping
 # Shapes and types of every call are checked in the tests, not in use.
 jaxtyping.install_import_hook("adplg_jax", "beartype.beartype")
 
-# Programs that tests start compile again what others did: one cache for all.
-_CACHE = tempfile.mkdtemp(prefix="adplg_jax_test_cache_")
-atexit.register(shutil.rmtree, _CACHE, ignore_errors=True)
-os.environ["JAX_COMPILATION_CACHE_DIR"] = _CACHE
-os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.2"
+# Workers, and programs that tests start, share their compilations.
+if "PYTEST_XDIST_WORKER" not in os.environ:
+  _CACHE = tempfile.mkdtemp(prefix="adplg_jax_test_cache_")
+  atexit.register(shutil.rmtree, _CACHE, ignore_errors=True)
+  os.environ["JAX_COMPILATION_CACHE_DIR"] = _CACHE
+  os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.2"
 
 import jax  # noqa: E402
 import pytest  # noqa: E402
