@@ -175,3 +175,20 @@ def test_the_wheel_trains_from_another_directory(tmp_path):
     PYTHONPATH=path,
   )
   assert (elsewhere / "run" / "results" / "last" / "metrics.json").exists()
+  for config, message in (
+    ("ucf_crime:features=i3d", "adplg_jax.prepare ucf_crime:i3d --features"),
+    ("no.py", "--config names 'no.py', but there is no such file"),
+  ):
+    done = subprocess.run(
+      [
+        *(python, "-S", "-m", "adplg_jax.main", f"--config={config}"),
+        "--config.data_dir=data",
+      ],
+      cwd=elsewhere,
+      env={**os.environ, "PYTHONPATH": path},
+      capture_output=True,
+      text=True,
+    )
+    assert done.returncode == 1
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
