@@ -10,10 +10,12 @@ import jaxtyping
 # Shapes and types of every call are checked in the tests, not in use.
 jaxtyping.install_import_hook("adplg_jax", "beartype.beartype")
 
-# Programs that tests start compile again what others did: one cache for all.
-_CACHE = tempfile.mkdtemp(prefix="adplg_jax_test_cache_")
-atexit.register(shutil.rmtree, _CACHE, ignore_errors=True)
-os.environ["JAX_COMPILATION_CACHE_DIR"] = _CACHE
+# Programs that tests start compile again what others did: one cache for all,
+# which `tests.mutants` keeps from run to run.
+if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
+  _CACHE = tempfile.mkdtemp(prefix="adplg_jax_test_cache_")
+  atexit.register(shutil.rmtree, _CACHE, ignore_errors=True)
+  os.environ["JAX_COMPILATION_CACHE_DIR"] = _CACHE
 os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.2"
 
 import jax  # noqa: E402
@@ -35,10 +37,11 @@ def data_dir(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def whole(data_dir, tmp_path_factory):
-  """A run of eight steps that nothing disturbed."""
+  """A run of eight steps that nothing disturbed, with all its checkpoints."""
   from adplg_jax import main
   from tests.runs import tiny
 
   workdir = tmp_path_factory.mktemp("whole")
-  assert main.run(tiny(data_dir), str(workdir)) == 0
+  config = tiny(data_dir, **{"checkpoint.keep": 9})
+  assert main.run(config, str(workdir)) == 0
   return workdir

@@ -58,6 +58,18 @@ def state_at(workdir, config, step):
   return jax.tree.map(np.asarray, restored.state)
 
 
+def select(workdir, step):
+  """Makes a step's checkpoint the best one."""
+  file = Path(workdir) / "checkpoints" / str(step) / "metrics" / "metrics"
+  file.write_text(json.dumps(json.loads(file.read_text()) | {"value": 2.0}))
+
+
+def scores(folder):
+  """The frame scores of all videos in a result folder."""
+  with np.load(Path(folder) / "scores.npz", allow_pickle=False) as file:
+    return file["scores"]
+
+
 def assert_same_run(one, other, config):
   assert lines(one) == lines(other)
   jax.tree.map(
