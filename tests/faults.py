@@ -405,9 +405,9 @@ FRAMES = _faults(
     "test_frame_labels_by_hand",
   ),
   (
-    "mask_end_lost",
-    "[[0], mask != 0, [0]]",
-    "[[0], mask[:-1] != 0, [0]]",
+    "spans_of_masks_inclusive",
+    "(int(a), int(b)) for a, b",
+    "(int(a), int(b) - 1) for a, b",
     "test_spans_are_half_open_runs",
   ),
 )
@@ -565,6 +565,12 @@ LOOP = [
     "train",
     "train",
     (
+      "evaluated_in_warm_up",
+      "step > config.warm_up_steps and",
+      "step >= config.warm_up_steps and",
+      "test_evaluations_come_in_their_rhythm_after_warm_up",
+    ),
+    (
       "resumed_with_old_batches",
       "self.experiment.training_iterator(step)",
       "self.experiment.training_iterator(0)",
@@ -594,6 +600,12 @@ LOOP = [
       "always_keyed_by_video",
       'f"{config.switches.history_key}_key"',
       '"video_key"',
+      "test_the_memory_is_keyed_by_video_or_by_crop",
+    ),
+    (
+      "memory_of_the_other_size",
+      "metadata.num_video_keys if by_video else",
+      "metadata.num_video_keys if not by_video else",
       "test_the_memory_is_keyed_by_video_or_by_crop",
     ),
   ),
@@ -636,6 +648,22 @@ PREPARE = [
       "end <= start",
       "end < start",
       "test_bad_spans_of_a_manifest",
+    ),
+  ),
+  *_faults(
+    "prepare/sources/ucf_crime",
+    "prepare/sources/ucf_crime",
+    (
+      "first_crop_missing",
+      'int(match["crop"] or 0)',
+      'int(match["crop"] or 1)',
+      "test_ucf_names",
+    ),
+    (
+      "annotated_frames_lost",
+      'int(match["frames"]) if match["frames"] else None',
+      "None",
+      "test_ucf_rows_in_both_forms",
     ),
   ),
   *_faults(

@@ -117,7 +117,7 @@ def test_evaluations_come_in_their_rhythm_after_warm_up(data_dir, tmp_path):
     data_dir,
     **{
       "total_steps": 8,
-      "warm_up_steps": 5,
+      "warm_up_steps": 3,
       "evaluation.every_steps": 3,
       "switches.average_precision": "step",
       "selection.metric": "frame_ap",
