@@ -241,7 +241,6 @@ def table(verdicts: Sequence[Verdict]) -> str:
     (v.fault.name, v.fault.file, v.result, f"{v.seconds:.1f}", v.reason)
     for v in verdicts
   ]
-  widths = [max(len(row[i]) for row in rows) for i in range(4)]
   name, file, result, seconds = (
     max(len(row[i]) for row in rows) for i in range(4)
   )
