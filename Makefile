@@ -10,8 +10,11 @@ INSTALL := $(VENV)/bin/pip install --quiet --disable-pip-version-check \
 demo: $(VENV)/.demo
 	$(RUN) -m adplg_jax.demo
 
+# Two workers, and programs compiled with little optimization: compiling takes
+# most of the time. test-all runs everything as it is used.
 test: $(VENV)/.test
-	$(RUN) -m pytest -m "not slow"
+	XLA_FLAGS="--xla_backend_optimization_level=0 $(XLA_FLAGS)" \
+	  $(RUN) -m pytest -m "not slow" -n 2 --dist loadfile
 
 test-all: $(VENV)/.test
 	$(RUN) -m pytest

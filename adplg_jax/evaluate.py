@@ -3,7 +3,7 @@
   python -m adplg_jax.evaluate --workdir=RUN [--checkpoint=best|last|STEP]
     [--config=folder:OTHER] [--config.FIELD=VALUE ...]
 
-Without --checkpoint the last one is reported beside the selected one.
+Without --checkpoint the last and the selected one are reported.
 """
 
 import argparse
@@ -43,7 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
   parser.add_argument("--workdir", required=True, help="folder of a run")
   parser.add_argument(
     "--checkpoint",
-    help="best, last or a step [the last beside the selected one]",
+    help="best, last or a step [the last and the selected one]",
   )
   parser.add_argument(
     "--config",
@@ -83,7 +83,7 @@ def evaluate_workdir(
   Args:
     workdir: The run's folder.
     checkpoint: "best" by the selection metric, "last", or a step; None for the
-      last one beside the selected one.
+      last and the selected one.
     config_file: Configuration file (with its argument after a colon) of
       another data set to score, and of how its videos are scored; by default
       the run's own.
@@ -92,7 +92,7 @@ def evaluate_workdir(
     output: Where results are written; by default in the workdir.
 
   Returns:
-    Both; one that was named stands for both.
+    Both; with `checkpoint` given, that one twice.
 
   Raises:
     CheckpointError: No such checkpoint, or a damaged one.

@@ -171,7 +171,7 @@ class Experiment:
 
   @property
   def test(self) -> Sequence[Mapping[str, Any]]:
-    """Test crops that are scored, whole."""
+    """Test crops that are scored, at full length."""
     if self.config.switches.single_clip_crop:
       return self.dataset.official_test
     return self.dataset.test

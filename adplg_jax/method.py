@@ -28,7 +28,7 @@ Settings = Any
 
 @dataclasses.dataclass(frozen=True)
 class Method:
-  """All that a step needs beside state and batch.
+  """Everything that a step needs apart from state and batch.
 
   Attributes:
     video_branch: Model of the video branch.

@@ -49,7 +49,7 @@ def train(config: Any, workdir: str | Path, preemption: Preemption) -> Outcome:
     The scored test split, for the last and for the selected parameters.
 
   Raises:
-    CheckpointError: A checkpoint cannot be written, or none is whole.
+    CheckpointError: A checkpoint cannot be written, or none is valid.
     DisagreementError: Other processes were given something else.
     NotFiniteError: Training diverged; the last checkpoint stays as it is.
     Preempted: Asked to stop; everything is saved.
@@ -105,7 +105,7 @@ def _close(
 def _restore_or_init(
   experiment: Experiment, checkpoints: Checkpointer
 ) -> tuple[TrainState, int]:
-  """The newest whole checkpoint, or the state before the first step."""
+  """The newest valid checkpoint, or the state before the first step."""
   restored = checkpoints.restore_latest(experiment.state_shapes)
   if restored is None:
     return experiment.init_state(), 0
@@ -132,7 +132,7 @@ def _warn_of_versions(saved: dict[str, str]) -> None:
   ]
   if changed:
     logging.warning(
-      "Other library versions than before (%s): the run goes on, but not to "
+      "Other library versions than before (%s): the run continues, but not to "
       "the same bits.",
       ", ".join(changed),
     )

@@ -10,8 +10,8 @@ import jaxtyping
 # Shapes and types of every call are checked in the tests, not in use.
 jaxtyping.install_import_hook("adplg_jax", "beartype.beartype")
 
-# Programs that tests start compile again what others did: one cache for all,
-# which `tests.mutants` keeps from run to run.
+# Workers, programs that tests start, and the runs of `tests.mutants` share their
+# compilations.
 if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
   _CACHE = tempfile.mkdtemp(prefix="adplg_jax_test_cache_")
   atexit.register(shutil.rmtree, _CACHE, ignore_errors=True)
@@ -37,11 +37,10 @@ def data_dir(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def whole(data_dir, tmp_path_factory):
-  """A run of eight steps that nothing disturbed, with all its checkpoints."""
+  """A run of eight steps that nothing disturbed."""
   from adplg_jax import main
   from tests.runs import tiny
 
   workdir = tmp_path_factory.mktemp("whole")
-  config = tiny(data_dir, **{"checkpoint.keep": 9})
-  assert main.run(config, str(workdir)) == 0
+  assert main.run(tiny(data_dir), str(workdir)) == 0
   return workdir

@@ -41,8 +41,9 @@ def plain_update(memory, keys, raw, places):
 
 @st.composite
 def runs(draw):
-  places = draw(st.integers(2, 6))
-  size = draw(st.sampled_from([1, 2, 3, 8, 32]))
+  # Few shapes, since each is compiled; many ways of repeating keys.
+  places = draw(st.sampled_from([2, 3, 5]))
+  size = draw(st.sampled_from([1, 3, 8]))
   key = st.integers(0, draw(st.integers(0, KEYS - 1)))
   steps = draw(
     st.lists(st.lists(key, min_size=size, max_size=size), max_size=6)
@@ -50,7 +51,7 @@ def runs(draw):
   return places, steps, draw(st.integers(0, 2**31))
 
 
-@settings(max_examples=3000, deadline=None)
+@settings(max_examples=400, deadline=None)
 @given(runs())
 def test_memory_is_updated_in_order(run):
   places, steps, seed = run

@@ -36,6 +36,8 @@ def tiny(data_dir, **changes):
       "evaluation.every_steps": 4,
       "evaluation.batch_snippets": 256,
       "checkpoint.every_steps": 2,
+      # All of them.
+      "checkpoint.keep": 9,
       **changes,
     }
   )

@@ -88,7 +88,7 @@ def test_a_run_that_is_longer_already_says_so(
 def test_a_damaged_best_checkpoint_leaves_the_last_ones_results(
   data_dir, tmp_path, capsys
 ):
-  config = tiny(data_dir, **{"checkpoint.keep": 9})
+  config = tiny(data_dir)
   assert main.run(config, str(tmp_path)) == 0
   select(tmp_path, 4)
   damaged = tmp_path / "checkpoints/4/state/_METADATA"

@@ -22,7 +22,7 @@ def frame_labels(
   """Whether each frame is anomalous.
 
   Args:
-    spans: Start and end of each anomaly; what lies past the video is clipped.
+    spans: Start and end of each anomaly; parts beyond the video are clipped.
     frames: Frames of the video.
     span_ends: "exclusive": the end is the first normal frame; "inclusive":
       the last anomalous one.

@@ -75,7 +75,7 @@ def training_iterator(
   Args:
     normal: Normal crops.
     anomalous: Anomalous crops.
-    batch_size: B, crops of each class in a whole batch.
+    batch_size: B, crops of each class in a batch over all processes.
     seed: Both streams are functions of it.
     rows: Which rows of each batch this process reads.
     first_step: Batches that are already used.

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow_datasets as tfds
 
-# Frames that a snippet stands for, unless a data set says otherwise.
+# Frames a snippet is extracted from, unless a data set says otherwise.
 SNIPPET_FRAMES = 16
 TRAINING_SPLITS = ("train_normal", "train_anomalous")
 SPLITS = (*TRAINING_SPLITS, "test")

@@ -97,7 +97,7 @@ class Dataset:
     metadata: Widths and counts.
     train_normal: Normal training crops, as segment means.
     train_anomalous: Anomalous training crops, as segment means.
-    test: Test crops, whole.
+    test: Test crops, at full length.
     official_test: Those that the official evaluation scores: all, but for
       CLIP's one a video.
   """

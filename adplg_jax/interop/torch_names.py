@@ -126,7 +126,7 @@ def snippet_entries(
 def params_from_torch(
   entries: Sequence[Entry], state_dict: Arrays
 ) -> dict[str, Any]:
-  """Our parameter tree from their state dict; what else it holds is ignored.
+  """Our parameter tree from their state dict; other entries are ignored.
 
   Raises:
     ValueError: Naming every entry that is missing.
@@ -158,7 +158,7 @@ def params_to_torch(
 
 
 def unused_shapes(model: Any) -> dict[str, tuple[int, ...]]:
-  """What their snippet branch has beside the parameters that training uses.
+  """Entries of their snippet branch that training does not use.
 
   Args:
     model: Sizes of the snippet branch, as config.snippet.model has them.

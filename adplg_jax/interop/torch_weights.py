@@ -95,9 +95,9 @@ def _oddity(torch: Any, value: Any) -> str:
 
 
 def entry_faults(found: Shapes, expected: Shapes) -> list[str]:
-  """A line for each entry that is missing, surplus or of another shape."""
+  """A line for each entry that is missing, not expected or of another shape."""
   lines = [f"  missing: {name}" for name in expected if name not in found]
-  lines += [f"  surplus: {name}" for name in found if name not in expected]
+  lines += [f"  not expected: {name}" for name in found if name not in expected]
   lines += [
     f"  shape of {name}: {shape} there, {expected[name]} expected"
     for name, shape in found.items()

@@ -1,6 +1,6 @@
 """The three attentions of the method: diagonal, banded and full.
 
-Arrays alone, no parameters. Soft-max runs in float32 or better whatever the
+Arrays alone, no parameters. Soft-max runs in float32 or better for any
 compute type. Source: docs/method.md, sections 2 and 4.
 """
 
@@ -126,7 +126,7 @@ def banded_attention(
       as the authors' program does.
 
   Returns:
-    Attended values; rows beyond a length hold no meaning, but are finite.
+    Attended values; rows beyond a length are meaningless, but finite.
   """
   batch, t, heads, width = query.shape
   dtype = jnp.promote_types(query.dtype, jnp.float32)
@@ -180,7 +180,7 @@ def full_attention(
     lengths: True number of snippets of each video.
 
   Returns:
-    Attended values; rows beyond a length hold no meaning, but are finite.
+    Attended values; rows beyond a length are meaningless, but finite.
   """
   batch, t, heads, width = query.shape
   dtype = jnp.promote_types(query.dtype, jnp.float32)

@@ -157,7 +157,7 @@ class TemporalConvolution(nn.Module):
 
 
 class SnippetBranch(nn.Module):
-  """Scores every snippet of a video from its neighbourhood and the whole.
+  """Scores every snippet of a video from its neighbours and from all others.
 
   Attributes:
     width: Model width; features of another width pass one Linear first.
@@ -203,7 +203,7 @@ class SnippetBranch(nn.Module):
     *,
     train: bool = False,
   ) -> Float[Array, "b t"]:
-    """Returns a logit for each snippet, whatever padding follows the video.
+    """Returns a logit for each snippet, independent of the padding.
 
     Args:
       features: Snippet features, rows beyond a length are padding.

@@ -2,5 +2,5 @@
 
 A data set's way: its source (`sources/`, listed in `registry`) collects its
 videos, `checking` reads every file once, `writing` makes the examples and
-`builder` writes them; `staging` makes all of it one indivisible act.
+`builder` writes them; `staging` makes it atomic.
 """

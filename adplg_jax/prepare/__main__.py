@@ -83,6 +83,7 @@ def _parser(source: Source, called: str) -> argparse.ArgumentParser:
   parser.add_argument(
     "--segments",
     dest="num_segments",
+    metavar="N",
     type=int,
     default=source.default_segments,
     help="rows a training crop is averaged into [%(default)s]",

@@ -201,7 +201,7 @@ def read_masks(folder: Path, findings: Findings) -> dict[str, np.ndarray]:
   """Reads frame masks NAME.npy.
 
   Args:
-    folder: Where they lie.
+    folder: Their folder.
     findings: Gathers files that are no 0/1 masks.
 
   Returns:

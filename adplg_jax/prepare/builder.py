@@ -1,4 +1,4 @@
-"""All that writes with TFDS: shards of examples as array_record files.
+"""Everything that writes with TFDS: shards of array_record files.
 
 Without TensorFlow, and readable by `tfds.builder_from_directory`.
 """
@@ -37,8 +37,8 @@ def write_shards(
     folder: Where; `name/VARIANT_nSEGMENTS/VERSION` is made below it.
   """
   verbosity = logging.get_verbosity()
-  # TFDS warns that the configuration is none of its own, announces a
-  # download, and prints the folder's name.
+  # TFDS warns that it does not know the configuration, announces a download,
+  # and prints the folder's name.
   logging.set_verbosity(logging.ERROR)
   try:
     with contextlib.redirect_stdout(None):
@@ -48,7 +48,7 @@ def write_shards(
 
 
 class _Builder(tfds.core.ShardBasedBuilder, skip_registration=True):
-  """What TFDS asks of a data set."""
+  """The data set as TFDS wants it."""
 
   VERSION = tfds.core.Version(VERSION)
 

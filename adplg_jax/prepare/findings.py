@@ -9,7 +9,7 @@ SHOWN = 5
 KINDS: Mapping[str, str] = {
   "manifest": "rows of manifest, list or annotations that make no sense",
   "missing-file": "feature files that are not there",
-  "unreadable": "files that hold no .npy array",
+  "unreadable": "files that are no .npy array",
   "truncated": "truncated files",
   "object-array": "object arrays",
   "wrong-dtype": "arrays that are neither float16 nor float32",
@@ -34,7 +34,7 @@ KINDS: Mapping[str, str] = {
   "ground-truth": "ground-truth arrays that do not fit the test videos",
   "split-classes": "splits that lack a class",
 }
-# Kinds that are about the data set as a whole: nothing can be dropped.
+# Kinds that concern the data set as a whole: no video can be left out.
 NOT_SKIPPED = frozenset({"manifest", "ground-truth", "split-classes"})
 SKIPPABLE = tuple(kind for kind in KINDS if kind not in NOT_SKIPPED)
 
@@ -89,7 +89,7 @@ class Findings:
     self.notes[text] += count
 
   def note_lines(self) -> list[str]:
-    """The notes in words."""
+    """The notes, a line each."""
     return [f"note: {count} {text}" for text, count in self.notes.items()]
 
   def dropped(self, skipped: Collection[str]) -> set[str]:
@@ -113,7 +113,7 @@ class Findings:
 
 
 def describe(items: Sequence[Finding]) -> list[str]:
-  """Counts of each kind, the first of each kind in words."""
+  """The count of each kind, and its first findings."""
   lines = []
   for kind, meaning in KINDS.items():
     own = [item for item in items if item.kind == kind]

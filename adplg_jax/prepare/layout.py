@@ -66,8 +66,9 @@ class Features:
     visual_width: D without audio.
     crops: Crops a video has; at test fewer may do, see `official_test_crop`.
     expected: Totals.
-    folders: Where training and test files lie; none when list files say.
-    audio_folders: Where their audio lies.
+    folders: Folders of training and test files; None where lists give the
+      split.
+    audio_folders: Folders of their audio.
     official_test_crop: The only crop a test video needs, and the one that the
       official evaluation scores.
     zero_padding: Short training crops are filled up with zeros.

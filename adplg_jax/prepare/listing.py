@@ -55,18 +55,18 @@ def list_videos(
   Args:
     naming: How its files are named.
     features: Which of its features.
-    folder: What they lie below.
+    folder: Folder of the features.
     lists: List files; they choose among the files, and their order is kept.
-      Where no folder tells the split, those with "test" in their name are for
+      Where no folder gives the split, those with "test" in their name are for
       the test split, others for training.
     findings: Gathers files that do not fit.
-    test_names: Videos known to be test videos, when nothing else tells.
+    test_names: Test videos, where nothing else gives the split.
 
   Returns:
     The videos.
 
   Raises:
-    PreparationError: A folder is not there, or holds no feature file.
+    PreparationError: A folder is not there, or has no feature file.
   """
   files = _find_files(naming, features, folder, findings)
   chosen = _choose(naming, files, lists, features, findings)
@@ -103,11 +103,11 @@ def _find_files(
     if not root.is_dir():
       raise PreparationError(
         f"{root}: no such folder; --features must name the folder that "
-        f"{' and '.join(folders.values())} lie in."
+        f"{' and '.join(folders.values())} are in."
       )
     found = sorted(_npy_files(root))
     if not found:
-      raise PreparationError(f"{root}: holds no .npy file.")
+      raise PreparationError(f"{root}: has no .npy file.")
     for path in found:
       relative = path.relative_to(root)
       try:
@@ -142,7 +142,7 @@ def _npy_files(root: Path) -> Iterator[Path]:
 
 
 def _split_of(path: Path) -> str | None:
-  """The split that a folder's name tells, if one does."""
+  """The split that a folder's name gives, if one does."""
   for part in path.parts[:-1]:
     for split in SPLITS:
       if split in part.lower():
@@ -176,7 +176,7 @@ def _choose(
       chosen.setdefault(split, []).append(file)
       _check_label(naming, entry, file.name, split, findings)
   if "test" in chosen and features.official_test_crop is not None:
-    # The list names the official crop alone; the others lie beside it.
+    # The list names only the official crop; the others are next to it.
     by_video = defaultdict(list)
     for file in files.values():
       by_video[file.name.video].append(file)
@@ -186,7 +186,7 @@ def _choose(
 
 
 def _split(file: _File, test_names: frozenset[str]) -> str:
-  """A file's split when no list tells it."""
+  """A file's split where no list gives it."""
   known = "test" if file.name.video in test_names else "train"
   return file.split or known
 
@@ -276,7 +276,7 @@ def _check_crops(
     needed = {features.official_test_crop}
   for kind, crops, what in (
     ("missing-crops", needed - own, "lacks"),
-    ("surplus-crops", surplus, "has besides"),
+    ("surplus-crops", surplus, "has in addition"),
   ):
     if crops:
       findings.add(

@@ -105,7 +105,7 @@ def _read_cells(
     )
     return []
   if not rows:
-    findings.add("manifest", path, "holds no row; write one for each file.")
+    findings.add("manifest", path, "has no rows; write one for each file.")
   for name in columns:
     if name not in REQUIRED + OPTIONAL:
       findings.note(f"column {name!r} of the manifest ignored")
@@ -171,7 +171,7 @@ def _parse_row(
 
 def _positive(text: str) -> int:
   if not text.isdecimal() or int(text) < 1:
-    raise ValueError(f"{text!r} is no whole number of 1 or more")
+    raise ValueError(f"{text!r} is not a whole number of 1 or more")
   return int(text)
 
 

@@ -21,7 +21,7 @@ class FeatureFileError(ValueError):
   Attributes:
     path: The file.
     kind: What is wrong, as `findings` names it.
-    detail: The same in words, with what to do.
+    detail: What is wrong and what to do.
   """
 
   def __init__(self, path: Path, kind: str, detail: str):
@@ -80,7 +80,7 @@ def read_features(
     raise FeatureFileError(
       path,
       "wrong-shape",
-      f"shape is {mapped.shape}; here a file holds one crop, [T, D].",
+      f"shape is {mapped.shape}; here a file has one crop, [T, D].",
     )
   if column is not None:
     array = np.array(mapped[:, column], order="C")

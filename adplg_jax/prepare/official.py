@@ -49,7 +49,7 @@ class OfficialSource(FileNaming, Source):
 
   Attributes:
     features: The kinds of features there are, by variant.
-    test_labels_by_name: Whether a test video's name tells its label.
+    test_labels_by_name: Whether a test video's name gives its label.
   """
 
   features: ClassVar[Mapping[str, Features]]

@@ -154,7 +154,8 @@ def _check_crop(
     findings.add(
       "not-finite",
       read.where,
-      f"holds {read.largest:g}, infinite as float16; use --dtype float32.",
+      f"its largest value, {read.largest:g}, is infinite as float16; use "
+      "--dtype float32.",
       read.video[1],
     )
 

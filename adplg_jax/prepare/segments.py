@@ -40,7 +40,7 @@ def pad_or_average(
 ) -> tuple[Float32[np.ndarray, "n d"], int]:
   """Averages a long crop into segments; fills a short one up with zeros.
 
-  The way of CLIP features. Source: method.md, section 1.
+  For CLIP features. Source: method.md, section 1.
 
   Args:
     features: One crop.

@@ -1,4 +1,4 @@
-"""Preparation as one indivisible act: a data set is there whole or not at all.
+"""Atomic preparation: a data set is there completely or not at all.
 
 Everything is written below a staging folder next to the final one and renamed
 at the end. A lock, which the system releases when its process ends, tells the
@@ -45,7 +45,7 @@ def prepare(
     options: What it is given.
     root: Root of the data sets.
     overwrite: Replace the data set if it is there; the old one stays until
-      the new one is whole.
+      the new one is complete.
     exist_ok: Take the data set if it is there, and wait for it while another
       process prepares it.
 
@@ -85,7 +85,7 @@ def _lock(target: Path, *, wait: bool) -> Iterator[None]:
   """Holds a data set's lock.
 
   Raises:
-    PreparationError: Another process holds it.
+    PreparationError: Another process has it.
   """
   target.parent.mkdir(parents=True, exist_ok=True)
   path = target.parent / ".lock"

@@ -1,4 +1,4 @@
-"""Totals of a published data set: what was found beside what is expected."""
+"""Totals of a published data set, found and expected."""
 
 from collections.abc import Sequence
 
@@ -8,7 +8,7 @@ from adplg_jax.prepare.videos import Video
 
 
 def totals(videos: Sequence[Video], features: Features) -> list[str]:
-  """A table of what was found beside what the complete data set has."""
+  """A table of the totals found and those of the complete data set."""
   test = [video for video in videos if video.split == "test"]
   train = [video for video in videos if video.split == "train"]
   frames = sum(video.total_frames for video in test)

@@ -142,7 +142,7 @@ class Video:
     crops: Its crops.
     key: What its crops share a pseudo-label memory by.
     frames: Frames to score, None for snippets times frames_per_snippet.
-    frames_per_snippet: Frames a snippet stands for.
+    frames_per_snippet: Frames a snippet is extracted from.
     spans: Half-open spans of anomalous frames, None when they are not known.
     annotated_frames: Frames that the annotation counts, if it does.
     snippets: T, once the files have been read.

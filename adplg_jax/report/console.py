@@ -6,7 +6,7 @@ from adplg_jax.scoring.results import TITLES, Outcome, differences, scalars
 
 
 def table(outcome: Outcome) -> str:
-  """Last and selected checkpoint beside each other, and their difference.
+  """Last and selected checkpoint side by side, and their difference.
 
   Of an outcome that nothing was selected in, the last alone.
   """

@@ -24,7 +24,7 @@ _LONGEST_TITLE = 78
 def draw(path: str | Path, scored: Scored) -> None:
   """Draws ROC, precision-recall and score timelines into one PNG.
 
-  Without frame labels the curves are of whole videos.
+  Without frame labels the curves are over videos.
 
   Args:
     path: The file.

@@ -47,7 +47,7 @@ def check_agreement(mine: Mapping[str, Any]) -> None:
   """Compares what this process was given with what the others were.
 
   Args:
-    mine: Settings and facts of the data, as JSON can hold them.
+    mine: Settings and properties of the data, as JSON.
 
   Raises:
     DisagreementError: In every process, naming the fields and their values, or

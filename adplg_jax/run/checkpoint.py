@@ -1,4 +1,4 @@
-"""All that knows Orbax: saving, restoring, which checkpoints are kept.
+"""Everything about Orbax: saving, restoring, which checkpoints are kept.
 
 A checkpoint has the whole train state, the selection metric if it was
 evaluated, and `meta`: the run's configuration, properties of its data, library
@@ -69,7 +69,7 @@ class Selection(NamedTuple):
 
   Attributes:
     value: Of the selection metric; the highest is the best.
-    chosen_by: The metric and its split, in words.
+    chosen_by: The metric and its split, as in "frame_auc on the test split".
   """
 
   value: float
@@ -83,7 +83,7 @@ def _rank(metrics: Any) -> Any:
 
 @jax.jit
 def _checksums(leaves: list[jax.Array]) -> list[jax.Array]:
-  """A checksum an array: its words, each times its own odd number, summed.
+  """A checksum of each array: the sum of its words, each times an odd number.
 
   Odd factors have inverses modulo 2^32, so any single changed word shows.
   """
@@ -132,7 +132,7 @@ def _finite(leaves: list[jax.Array]) -> list[jax.Array]:
 
 
 def not_finite(state: Any) -> list[str]:
-  """Paths of the arrays of a state that hold NaN or infinity."""
+  """Paths of the arrays of a state that have NaN or infinity."""
   finite = jax.device_get(_finite(jax.tree.leaves(state)))
   return [p for p, ok in zip(_paths(state), finite, strict=True) if not ok]
 
@@ -156,7 +156,7 @@ class Checkpointer:
 
     Args:
       directory: Folder of the checkpoints.
-      keep: How many of the latest are kept; the best is kept besides.
+      keep: How many of the latest are kept; the best is kept, too.
       keep_every_steps: Steps between those that are kept for good; 0: none.
       read_only: Only restore.
 
@@ -431,7 +431,7 @@ class Checkpointer:
   def restore_latest(self, like: Any) -> Restored | None:
     """Restores the newest checkpoint that is valid.
 
-    Damaged ones are moved aside, out of the way of the steps done again, and
+    Damaged ones are moved aside, so that their steps can be done again, and
     named with the reason in the log.
 
     Args:

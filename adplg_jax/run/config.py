@@ -120,7 +120,7 @@ def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def from_json(fields: Mapping[str, Any]) -> Any:
-  """The configuration that JSON holds; its lists are tuples again."""
+  """A configuration from JSON; its lists become tuples again."""
 
   def tuples(value: Any) -> Any:
     if isinstance(value, Mapping):

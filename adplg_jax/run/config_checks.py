@@ -1,4 +1,4 @@
-"""What a configuration's fields may hold, checked before anything is made."""
+"""The values that a configuration's fields may have."""
 
 import math
 from collections.abc import Callable

@@ -9,14 +9,14 @@ from typing import Any
 
 import jax
 
-# Another process of the job is gone: start the job again to go on.
+# Another process of the job is gone: start the job again to continue.
 EXIT_PEER_LOST = 43
 PEER_GONE = (
   "Another process of the job is gone, or cannot be reached. Start all of them "
   "again to go on from the last checkpoint."
 )
-# What collectives and the coordinator say then, whatever type of error carries
-# it: JAX' own, NumPy's, or a failed save.
+# What collectives and the coordinator report then, in errors of any type: JAX'
+# own, NumPy's, or a failed save.
 _LOST = re.compile(
   "Gloo|NCCL|UNAVAILABLE|DEADLINE_EXCEEDED|CoordinationService"
 )
@@ -67,7 +67,7 @@ def _end_aborts_with(code: int) -> None:
 
 
 def peer_is_gone(error: BaseException) -> bool:
-  """Whether an error of a process of a job tells that another one is gone."""
+  """Whether an error of a process of a job means that another one is gone."""
   if not jax.distributed.is_initialized():
     return False
   causes: list[BaseException] = []

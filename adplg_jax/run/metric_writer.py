@@ -1,4 +1,4 @@
-"""Where a run's numbers go: JSON lines, TensorBoard events, a progress bar."""
+"""Metrics of a run: JSON lines, TensorBoard events, a progress bar."""
 
 import contextlib
 import json
@@ -31,7 +31,7 @@ class MetricWriter:
 
   `metrics.jsonl` has one line a step, {"step": ..., "time": ..., metrics}, and
   one an evaluation, with "evaluation": true. What a killed run wrote beyond its
-  last checkpoint is removed when it goes on, and TensorBoard drops it, too.
+  last checkpoint is removed when it continues, and TensorBoard drops it, too.
   """
 
   def __init__(
@@ -61,7 +61,7 @@ class MetricWriter:
       steps, self._evaluated = _cut_after(path, first_step)
     if first_step and not steps:
       logging.warning(
-        "%s holds no step up to %d, from which the run goes on; earlier "
+        "%s holds no step up to %d, from which the run continues; earlier "
         "lines are lost.",
         path,
         first_step,
@@ -155,7 +155,7 @@ class MetricWriter:
     except OSError as error:
       raise WorkdirError(
         f"{path} cannot be written: {error.strerror}. Make space or fix the "
-        "permissions, then run the same command: it goes on from the last "
+        "permissions, then run the same command: it continues from the last "
         "checkpoint."
       ) from error
 
@@ -216,7 +216,7 @@ class _Events:
 
 
 def _cut_after(path: Path, step: int) -> tuple[set[int], set[int]]:
-  """Drops lines of later steps, and those that no run of ours wrote whole.
+  """Drops lines of later steps, and incomplete ones.
 
   Returns:
     The steps that are among the lines that stay, and those whose evaluation is.

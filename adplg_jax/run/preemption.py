@@ -1,4 +1,4 @@
-"""SIGTERM and Ctrl-C: save at the next dispatch and leave.
+"""SIGTERM and Ctrl-C: save before the next step and leave.
 
 A thread waits for the signals, since Python's handlers do not run during a
 compilation. A first signal asks for a stop or, when nothing is unsaved, ends
@@ -14,7 +14,7 @@ import numpy as np
 from absl import logging
 from jax.experimental import multihost_utils
 
-# The run was asked to leave and lost nothing: start it again to go on.
+# The run was asked to stop and lost nothing: start it again to continue.
 EXIT_CODE = 42
 # In a job of several processes, steps between two exchanges about being asked.
 # Each exchange waits for the slowest process and for the step before it
@@ -24,7 +24,7 @@ _SIGNALS = {signal.SIGTERM, signal.SIGINT}
 
 
 class Preempted(Exception):  # noqa: N818 - it is a state, not an error
-  """The run was asked to leave, and everything is saved."""
+  """The run was asked to stop, and everything is saved."""
 
 
 class Preemption:
@@ -63,7 +63,7 @@ class Preemption:
     self._asked.set()
 
   def asked(self) -> bool:
-    """Whether this process was asked to leave."""
+    """Whether this process was asked to stop."""
     return self._asked.is_set()
 
   def agreed(self, step: int) -> bool:

@@ -1,4 +1,4 @@
-"""All that knows meshes: a data axis over every device of the job.
+"""Everything about meshes: a data axis over every device of the job.
 
 Parameters, optimiser states and the memory are replicated; batches are divided
 over the axis "data" along the videos.
@@ -49,7 +49,7 @@ def by_process(devices: Sequence[Any]) -> list[Any]:
 
 
 def replicated(mesh: jax.sharding.Mesh) -> NamedSharding:
-  """Every device holds the whole."""
+  """Every device has a copy."""
   return NamedSharding(mesh, PartitionSpec())
 
 
@@ -68,7 +68,7 @@ def put_batch(batch: Any, mesh: jax.sharding.Mesh) -> Any:
 
 
 def put_whole(batch: Any, mesh: jax.sharding.Mesh) -> Any:
-  """Makes global arrays of a batch that every process holds whole."""
+  """Makes global arrays of a batch that every process has in full."""
   sharding = by_video(mesh)
   return jax.tree.map(
     lambda x: jax.make_array_from_callback(x.shape, sharding, x.__getitem__),
@@ -77,7 +77,7 @@ def put_whole(batch: Any, mesh: jax.sharding.Mesh) -> Any:
 
 
 def fetch(x: jax.Array) -> np.ndarray:
-  """The whole of a global array, in every process."""
+  """A global array as NumPy, in every process."""
   if jax.process_count() == 1:
     return np.asarray(x)
   gathered = multihost_utils.process_allgather(x, tiled=True)

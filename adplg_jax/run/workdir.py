@@ -10,7 +10,7 @@ from adplg_jax.run import legacy
 from adplg_jax.run.config import flatten, from_json
 from adplg_jax.run.files import write_atomically
 
-# Fields that may differ when a run goes on: they do not change its meaning.
+# Fields that may differ when a run continues: they do not affect its numbers.
 FREE_FIELDS = (
   "total_steps",
   "log_every_steps",
@@ -98,7 +98,7 @@ class Workdir:
       facts: Properties of its data set; None when it has none yet.
 
     Raises:
-      WorkdirError: It cannot be written, another run holds it, or it belongs
+      WorkdirError: It cannot be written, another run uses it, or it belongs
         to another configuration or data set.
     """
     self.path = Path(path).absolute()

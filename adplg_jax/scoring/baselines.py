@@ -98,7 +98,7 @@ def train_linear_mil(
     The model. Features are standardised by the first batch.
 
   Raises:
-    ValueError: No step is asked for, or the batches end before.
+    ValueError: No steps, or too few batches.
   """
   if steps < 1:
     raise ValueError(f"steps is {steps}; it must be at least 1.")

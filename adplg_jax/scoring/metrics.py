@@ -20,7 +20,7 @@ class VideoScore(NamedTuple):
   Attributes:
     name: Its name.
     category: Its class, or Normal.
-    label: 1 if it holds an anomaly.
+    label: 1 if it has an anomaly.
     snippet_scores: Mean over the crops [t].
     scores: A score for each frame.
     truth: 1 for each anomalous frame; None for an anomalous video whose spans
@@ -123,7 +123,7 @@ def evaluate_videos(videos: Sequence[VideoScore]) -> dict[str, Any]:
 
 
 def _check(video: VideoScore) -> None:
-  """Refuses a video that would spoil every measure.
+  """Refuses a video that would invalidate every metric.
 
   Raises:
     ValueError: Scores or truth are of no use; names the video.
@@ -144,7 +144,7 @@ def _check(video: VideoScore) -> None:
   elif not video.label and video.truth.any():
     fault = (
       f"is labelled normal but has {int(video.truth.sum())} anomalous frames; "
-      "mend its label or its spans"
+      "correct its label or its spans"
     )
   else:
     return

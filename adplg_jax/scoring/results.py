@@ -10,7 +10,7 @@ import numpy as np
 from adplg_jax.run.files import write_atomically, write_json
 from adplg_jax.scoring.metrics import VideoScore, frame_truth
 
-# Metrics of a whole split, with their names for people.
+# Metrics of a whole split, with their titles in tables.
 TITLES = {
   "frame_auc": "frame AUC",
   "frame_ap": "frame AP, trapezoid",

@@ -40,7 +40,11 @@ class Folder(Source):
   def add_arguments(self, parser: argparse.ArgumentParser) -> None:
     """See Source."""
     parser.add_argument(
-      "--name", dest="variant", required=True, help="name of the data set"
+      "--name",
+      dest="variant",
+      metavar="NAME",
+      required=True,
+      help="name of the data set",
     )
     parser.add_argument(
       "--manifest", required=True, help="manifest.csv (docs/own_features.md)"

@@ -1,4 +1,4 @@
-"""Synthetic videos: what a feature extractor might say of made-up scenes.
+"""Synthetic videos: what a feature extractor might make of invented scenes.
 
 An anomaly is the co-occurrence of two patterns in the same stretch of a video.
 Normal videos, and the normal parts of anomalous ones, show each of the two
@@ -28,7 +28,7 @@ class SyntheticSpec:
     crops: Crops a video, sharing one key.
     shortest: Fewest snippets a video has.
     longest: Most snippets a video has.
-    scenes: Number of places videos are taken at.
+    scenes: Number of places videos are recorded at.
     classes: Names of the anomalies; each has a pair of patterns of its own.
     scene_level: Mean loudness of a scene's channels.
     pattern_share: Share of the channels that a pattern raises.
@@ -85,7 +85,7 @@ class SyntheticVideo:
   Attributes:
     name: Unique.
     split: train | test.
-    label: 1 if it holds an anomaly.
+    label: 1 if it has an anomaly.
     category: The anomaly's class, or Normal.
     features: Non-negative float32 [c t d], all crops.
     spans: Half-open spans of anomalous frames.
@@ -105,7 +105,7 @@ class SyntheticVideo:
 
 @dataclasses.dataclass(frozen=True)
 class _World:
-  """What all videos of a data set have in common.
+  """What all videos of a data set share.
 
   Attributes:
     scenes: Loudness of the channels [scenes d].
@@ -219,7 +219,7 @@ def _distractors(
 
 
 def _share_of_snippets(start: int, end: int, snippets: int) -> np.ndarray:
-  """Share of each snippet's frames that lies in [start, end) [t]."""
+  """Share of each snippet's frames within [start, end) [t]."""
   first = SNIPPET_FRAMES * np.arange(snippets)
   inside = np.minimum(first + SNIPPET_FRAMES, end) - np.maximum(first, start)
   return np.clip(inside, 0, None) / SNIPPET_FRAMES
