@@ -10,7 +10,7 @@ import jaxtyping
 # Shapes and types of every call are checked in the tests, not in use.
 jaxtyping.install_import_hook("adplg_jax", "beartype.beartype")
 
-# Workers, programs that tests start, and the runs of `tests.mutants` share their
+# Workers, programs that tests start, and runs of `tests.mutants` share their
 # compilations.
 if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
   _CACHE = tempfile.mkdtemp(prefix="adplg_jax_test_cache_")

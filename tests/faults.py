@@ -464,19 +464,19 @@ SCORING = [
       "crops_summed",
       "videos[name].total / videos[name].crops",
       "videos[name].total",
-      "test_a_video_is_the_mean_of_its_crops",
+      "test_a_videos_score_is_the_mean_over_its_crops",
     ),
     (
       "padding_scored",
       "scores[row, : batch.lengths[row]]",
       "scores[row]",
-      "test_a_video_is_the_mean_of_its_crops",
+      "test_a_videos_score_is_the_mean_over_its_crops",
     ),
     (
       "span_ends_ignored",
       'example["spans"], frames, span_ends=span_ends',
       'example["spans"], frames',
-      "test_frame_truth_is_that_of_the_spans",
+      "test_spans_end_as_they_are_said_to",
     ),
   ),
 ]
@@ -529,13 +529,13 @@ RUN = [
       "decay_left_in_the_model",
       '"weight_decay", "decay_factor"',
       '"decay_factor"',
-      "test_old_configurations_are_translated",
+      "test_fields_of_the_old_layout",
     ),
     (
       "old_selection_ignored",
       "if not file.exists():",
       "if True:",
-      "test_the_old_selection_is_read",
+      "test_its_model_is_loaded",
     ),
   ),
   *_faults(
@@ -545,7 +545,7 @@ RUN = [
       "always_the_last",
       "checkpoints.find_step(which)",
       'checkpoints.find_step("last")',
-      "test_parameters_of_the_checkpoint_that_is_asked_for",
+      "test_a_model_of_a_run",
     ),
   ),
   *_faults(
