@@ -501,7 +501,7 @@ RUN = [
       "checksums_ignored",
       "if found.get(k) != v]",
       "if k not in found]",
-      "test_flipped_bytes_are_named",
+      "test_damage_falls_back_to_the_one_before[flip]",
     ),
     (
       "checksum_of_meta_ignored",
