@@ -10,12 +10,13 @@ import jaxtyping
 # Shapes and types of every call are checked in the tests, not in use.
 jaxtyping.install_import_hook("adplg_jax", "beartype.beartype")
 
-# Workers, and programs that tests start, share their compilations.
-if "PYTEST_XDIST_WORKER" not in os.environ:
+# Workers, programs that tests start, and runs of `tests.mutants` share their
+# compilations.
+if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
   _CACHE = tempfile.mkdtemp(prefix="adplg_jax_test_cache_")
   atexit.register(shutil.rmtree, _CACHE, ignore_errors=True)
   os.environ["JAX_COMPILATION_CACHE_DIR"] = _CACHE
-  os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.2"
+os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.2"
 
 import jax  # noqa: E402
 import pytest  # noqa: E402

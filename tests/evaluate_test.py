@@ -1,6 +1,7 @@
 """Scoring from checkpoints alone."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 from adplg_jax import evaluate, main
 from adplg_jax.run.checkpoint import Checkpointer
 from tests import layouts
-from tests.runs import tiny
+from tests.runs import scores, select, tiny
 
 
 def test_scores_do_not_depend_on_batching(whole, data_dir, tmp_path):
@@ -59,6 +60,23 @@ def test_selection_is_stated_and_the_difference_reported(
   assert checkpoints.best_step() == both["selected_step"]
   selection = checkpoints.selection(both["selected_step"])
   assert selection.chosen_by == "frame_auc on the test split"
+
+
+def test_last_and_selected_are_scored_each_with_its_own_parameters(
+  whole, tmp_path
+):
+  copy = shutil.copytree(whole, tmp_path / "run")
+  select(copy, 4)
+  both = evaluate.evaluate_workdir(copy, output=tmp_path / "both")
+  assert (both.last.step, both.selected.step) == (8, 4)
+  for name, step in (("selected", 4), ("last", 8)):
+    one = evaluate.evaluate_workdir(copy, str(step), output=tmp_path / name)
+    assert one.last.step == one.selected.step == step
+    np.testing.assert_array_equal(
+      scores(tmp_path / "both" / name), scores(tmp_path / name)
+    )
+  difference = scores(tmp_path / "selected") - scores(tmp_path / "last")
+  assert np.abs(difference).max() > 1e-3
 
 
 def test_results_that_cannot_be_written_are_said_before_the_work(

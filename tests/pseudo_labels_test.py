@@ -98,6 +98,25 @@ def test_one_key_for_a_whole_batch():
   assert set(np.unique(labels.labels[3:])) == {0.0, 1.0}
 
 
+def test_a_value_on_its_threshold_is_high_but_not_hard():
+  window = jnp.array([[[0.0, 0.25, 1.0], [0.0, 0.25, 1.0]]])
+  valid = jnp.ones((1, 3), bool)
+  thresholds = {"mean_threshold": 0.25, "variance_threshold": 0.25}
+  high = pseudo_labels.denoise(window, valid, **thresholds).labels
+  np.testing.assert_array_equal(high, [[0, 1, 1]])
+  # Variances 0, 1/8 and 1/2.
+  window = jnp.array([[[0.0, 0.0, 0.0], [0.0, 0.5, 1.0]]])
+  hard = pseudo_labels.denoise(window, valid, **thresholds).hard
+  np.testing.assert_array_equal(hard, [[False, False, True]])
+
+
+def test_the_variance_is_unbiased(x64):
+  """1e-8 here: with it in the denominator 1/2, the biased one only 1/3."""
+  window = jnp.array([[[0.5, 0.5], [0.5, 0.5 + 2e-8**0.5]]])
+  _, hard = pseudo_labels.denoise(window, jnp.ones((1, 2), bool), **THRESHOLDS)
+  np.testing.assert_array_equal(hard, [[False, True]])
+
+
 def test_padding_is_hard_and_outside_the_normalisation():
   raw = jnp.array([[0.0, 0.5, 1.0, 0.0, 0.0]])
   valid = jnp.array([[True, True, True, False, False]])

@@ -36,6 +36,8 @@ def tiny(data_dir, **changes):
       "evaluation.every_steps": 4,
       "evaluation.batch_snippets": 256,
       "checkpoint.every_steps": 2,
+      # All of them.
+      "checkpoint.keep": 9,
       **changes,
     }
   )
@@ -56,6 +58,18 @@ def state_at(workdir, config, step):
   checkpoints = Checkpointer(Path(workdir) / "checkpoints", read_only=True)
   restored = checkpoints.restore(step, experiment.state_shapes)
   return jax.tree.map(np.asarray, restored.state)
+
+
+def select(workdir, step):
+  """Makes a step's checkpoint the best one."""
+  file = Path(workdir) / "checkpoints" / str(step) / "metrics" / "metrics"
+  file.write_text(json.dumps(json.loads(file.read_text()) | {"value": 2.0}))
+
+
+def scores(folder):
+  """The frame scores of all videos in a result folder."""
+  with np.load(Path(folder) / "scores.npz", allow_pickle=False) as file:
+    return file["scores"]
 
 
 def assert_same_run(one, other, config):

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from adplg_jax import method as method_lib
-from adplg_jax import train_state, train_step
+from adplg_jax import pseudo_labels, train_state, train_step
 from adplg_jax.configs import base, synthetic
+from adplg_jax.models.snippet_branch import SnippetBranch
 
 WIDTH = 12
 
@@ -180,6 +181,101 @@ def test_fixed_masks_padding_and_official_does_not(x64):
     two, _ = step(state=state, batch=changed)
     gap = distance(one, two)
     assert gap == 0 if masked else gap > 1e-4
+
+
+def test_dropout_streams_are_functions_of_seed_and_step():
+  keys = [
+    tuple(jax.random.key_data(key).tolist())
+    for seed, step in ((0, 1), (0, 2), (1, 1), (1, 2))
+    for key in train_step.dropout_streams(seed, step).values()
+  ]
+  assert len(set(keys)) == 8
+  again = train_step.dropout_streams(0, jnp.array(1)).values()
+  assert [tuple(jax.random.key_data(key).tolist()) for key in again] == keys[:2]
+
+
+def test_dropout_acts_in_both_branches_and_follows_seed_and_step(x64):
+  method, batch = small_method(), make_batch(0)
+
+  def losses(step, seed):
+    state = initial(method).replace(step=jnp.array(step, jnp.int32))
+    _, metrics = compiled(method, seed)(state=state, batch=batch)
+    names = ("loss/video_classification", "loss/snippet_classification")
+    return [float(metrics[name]) for name in names]
+
+  found = [losses(5, 0), losses(6, 0), losses(5, 1)]
+  assert losses(5, 0) == found[0]
+  for branch in zip(*found, strict=True):
+    assert len(set(branch)) == 3
+
+
+def test_memory_holds_labels_of_before_the_update(x64):
+  """Attention knows no dropout, so that it can be computed again."""
+  method, batch = small_method(), make_batch(0)
+  state = initial(method)
+  after, _ = compiled(method)(state=state, batch=batch)
+  parts = batch["normal"], batch["anomalous"]
+
+  def raw(params):
+    output = method.video_branch.apply(
+      {"params": params},
+      *(jnp.asarray(part["features"], float) for part in parts),
+      *(jnp.asarray(part["length"]) for part in parts),
+    )
+    return pseudo_labels.min_max(output.anomalous_attention)
+
+  # Rates are high enough to tell them apart.
+  old, new = raw(state.video.params), raw(after.video.params)
+  assert jnp.abs(old - new).max() > 1e-4
+  keys = batch["anomalous"]["key"].tolist()
+  for key in set(keys):
+    latest = len(keys) - 1 - keys[::-1].index(key)
+    found = after.memory.history[key, -1]
+    np.testing.assert_allclose(found, old[latest], atol=1e-9)
+
+
+def snippet_loss(params, features, labels, normal_length, method):
+  """Of `_snippet_update`, for hard snippets and padding of one's choice."""
+  size, segments = labels.labels.shape
+  batch = {
+    "normal": {"features": features[0], "length": normal_length},
+    "anomalous": {
+      "features": features[1],
+      "length": jnp.full(size, segments, jnp.int32),
+    },
+  }
+  optimizer = method.snippet_optimizer
+  branch = train_state.BranchState(params, optimizer.init(params))
+  _, metrics = train_step._snippet_update(
+    branch, batch, labels, method, jax.random.key(0)
+  )
+  return metrics["loss/snippet_classification"]
+
+
+def test_what_counts_of_each_class_of_videos(monkeypatch):
+  """Padding of normal videos is ignored, hard snippets of anomalous ones."""
+
+  def logits(self, variables, x, lengths, **_):
+    return x[..., 0] + variables["params"]
+
+  monkeypatch.setattr(SnippetBranch, "apply", logits)
+  method = small_method()
+  rng = np.random.default_rng(0)
+  features = jnp.asarray(rng.normal(size=(2, 3, 8, 1)), jnp.float32)
+  length = np.array([8, 5, 2], np.int32)
+  labels = pseudo_labels.PseudoLabels(
+    jnp.asarray(rng.random((3, 8)), jnp.float32),
+    jnp.asarray(rng.random((3, 8)) < 0.4),
+  )
+  normal, anomalous = 1 / (1 + np.exp(-features[..., 0]))
+  counted = np.arange(8) < length[:, None]
+  target, hard = map(np.asarray, labels)
+  entropy = target * np.log(anomalous) + (1 - target) * np.log1p(-anomalous)
+  every = [*np.log1p(-normal)[counted], *entropy[~hard]]
+  found = snippet_loss(
+    jnp.zeros(()), features, labels, jnp.asarray(length), method
+  )
+  np.testing.assert_allclose(found, -np.mean(every), rtol=1e-5)
 
 
 SWITCHES = {

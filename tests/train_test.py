@@ -8,13 +8,20 @@ import jax
 import numpy as np
 import pytest
 
-from adplg_jax import main, train
+from adplg_jax import evaluate, main, train
 from adplg_jax.data import pipeline
 from adplg_jax.experiment import open_experiment
 from adplg_jax.run.checkpoint import Checkpointer
 from adplg_jax.run.preemption import Preemption
 from tests import layouts
-from tests.runs import assert_same_run, lines, state_at, tiny
+from tests.runs import (
+  assert_same_run,
+  lines,
+  scores,
+  select,
+  state_at,
+  tiny,
+)
 
 
 def test_a_run_leaves_everything_it_should(whole):
@@ -81,10 +88,9 @@ def test_a_run_that_is_longer_already_says_so(
 def test_a_damaged_best_checkpoint_leaves_the_last_ones_results(
   data_dir, tmp_path, capsys
 ):
-  config = tiny(data_dir, **{"checkpoint.keep": 9})
+  config = tiny(data_dir)
   assert main.run(config, str(tmp_path)) == 0
-  file = tmp_path / "checkpoints/4/metrics/metrics"
-  file.write_text(json.dumps(json.loads(file.read_text()) | {"value": 2.0}))
+  select(tmp_path, 4)
   damaged = tmp_path / "checkpoints/4/state/_METADATA"
   damaged.write_bytes(damaged.read_bytes()[:-9])
   capsys.readouterr()
@@ -93,12 +99,25 @@ def test_a_damaged_best_checkpoint_leaves_the_last_ones_results(
   gc.collect()  # What Orbax dropped of the damaged one.
 
 
+def test_selected_results_are_those_of_the_selected_checkpoint(
+  whole, data_dir, tmp_path
+):
+  copy = shutil.copytree(whole, tmp_path / "run")
+  select(copy, 4)
+  assert main.run(tiny(data_dir), str(copy)) == 0
+  for name, step in (("selected", "4"), ("last", "8")):
+    evaluate.evaluate_workdir(copy, step, output=tmp_path / step)
+    found = scores(copy / "results" / name)
+    np.testing.assert_array_equal(found, scores(tmp_path / step))
+  assert np.abs(scores(tmp_path / "4") - scores(tmp_path / "8")).max() > 1e-3
+
+
 def test_evaluations_come_in_their_rhythm_after_warm_up(data_dir, tmp_path):
   config = tiny(
     data_dir,
     **{
       "total_steps": 8,
-      "warm_up_steps": 5,
+      "warm_up_steps": 3,
       "evaluation.every_steps": 3,
       "switches.average_precision": "step",
       "selection.metric": "frame_ap",

@@ -56,6 +56,11 @@ def test_epochs_are_whole_reshuffled_and_independent():
     assert len({tuple(epoch) for epoch in epochs}) == 20
     # Incomplete batches are dropped, and not always the same crops.
     assert len(set().union(*epochs)) == (11 if name == 0 else 9)
+
+
+def test_both_streams_have_a_seed_of_their_own():
+  """Of classes of equal size, or any seed would give different batches."""
+  batches = take(iterate(normal=9, anomalous=9), 6)
   assert [n for n, _ in batches] != [[x - 100 for x in a] for _, a in batches]
 
 
@@ -90,6 +95,16 @@ def test_only_own_rows_are_read():
   before = Counting.reads
   one.read(np.array([3, 5]))
   assert Counting.reads == before + 2
+
+
+@pytest.mark.parametrize("in_memory", [True, False])
+def test_only_rows_that_take_part_are_read(in_memory):
+  part = pipeline.TrainingSet(
+    crops(8), np.array([6, 2, 5]), COLUMNS, in_memory=in_memory, name="x"
+  )
+  read = part.read(np.array([2, 0]))
+  assert read["features"][:, 0, 0].tolist() == [5, 6]
+  assert read["key"].tolist() == [1, 2]
 
 
 def test_a_class_smaller_than_a_batch_is_refused():

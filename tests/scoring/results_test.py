@@ -5,9 +5,10 @@ import json
 import numpy as np
 import pytest
 
+from adplg_jax.configs import base
 from adplg_jax.scoring import metrics
 from adplg_jax.scoring.metrics import VideoScore
-from adplg_jax.scoring.results import write_results
+from adplg_jax.scoring.results import selection_metric, write_results
 from tests.scoring.scored_videos import make_videos, scored
 
 
@@ -41,3 +42,23 @@ def test_results_come_back_from_the_files(tmp_path, spans_known):
     ]
   assert [v.name for v in again] == [v.name for v in videos]
   assert metrics.evaluate_videos(again) == results
+
+
+@pytest.mark.parametrize(
+  ("metric", "average_precision", "split", "chosen"),
+  [
+    ("frame_auc", "step", "test", "frame_auc"),
+    ("frame_ap", "trapezoid", "test", "frame_ap"),
+    ("frame_ap", "step", "test", "frame_ap_step"),
+    ("frame_ap", "step", "validation", "video_auc"),
+  ],
+)
+def test_the_metric_that_selects(metric, average_precision, split, chosen):
+  config = base.get_config()
+  config.selection.metric = metric
+  config.selection.split = split
+  config.switches.average_precision = average_precision
+  results = metrics.evaluate_videos(make_videos())
+  assert selection_metric(config, results) == chosen
+  unknown = metrics.evaluate_videos(make_videos(spans_known=False))
+  assert selection_metric(config, unknown) == "video_auc"

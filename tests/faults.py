@@ -1,0 +1,726 @@
+"""Faults that the tests must notice, one at a time; see `tests/mutants.py`.
+
+Each names the tests that should: as few as will do, since every fault costs a
+run of pytest.
+"""
+
+from typing import NamedTuple
+
+
+class Fault(NamedTuple):
+  """A change that makes the program wrong.
+
+  Attributes:
+    name: Its name.
+    file: The file it is in, from the project's root.
+    text: What it replaces; occurs exactly once in the file.
+    replacement: What it puts there.
+    targets: Files or tests that should notice, as pytest names them.
+  """
+
+  name: str
+  file: str
+  text: str
+  replacement: str
+  targets: tuple[str, ...]
+
+
+def _faults(file: str, tests: str, *faults: tuple[str, ...]) -> list[Fault]:
+  """Faults of a file that tests of one module should notice.
+
+  Args:
+    file: The file, below the package.
+    tests: The module, below tests/.
+    *faults: Of each its name, text, replacement and the names of the tests.
+
+  Returns:
+    The faults.
+  """
+  module = f"tests/{tests}_test.py"
+  return [
+    Fault(
+      name,
+      f"adplg_jax/{file}.py",
+      text,
+      replacement,
+      tuple(f"{module}::{target}" for target in targets),
+    )
+    for name, text, replacement, *targets in faults
+  ]
+
+
+LOSSES = _faults(
+  "losses",
+  "losses",
+  (
+    "cross_entropy_slope",
+    "s * (1 - s), 1e-12)",
+    "s * (1 - s), 1e-7)",
+    "test_saturated_snippets_learn_little",
+  ),
+  (
+    "cross_entropy_unbounded",
+    "jnp.maximum(jnp.log1p(-s), -100)",
+    "jnp.maximum(jnp.log1p(-s), -1000)",
+    "test_binary_cross_entropy_value_and_gradient",
+  ),
+  (
+    "video_labels",
+    "zeros + 1, bce=bce",
+    "zeros, bce=bce",
+    "test_video_classification",
+  ),
+  (
+    "separation_reversed",
+    "excess = near - far + margin",
+    "excess = far - near + margin",
+    "test_separation",
+  ),
+  (
+    "dissimilarity_summed",
+    "return cosine.mean()",
+    "return cosine.sum()",
+    "test_dissimilarity",
+  ),
+  (
+    "smoothness_axes_swapped",
+    'if axis == "time":',
+    'if axis == "batch":',
+    "test_smoothness",
+  ),
+  (
+    "smoothness_of_padding",
+    "valid[1:] & valid[:-1]",
+    "valid[1:] | valid[:-1]",
+    "test_padding_is_no_neighbour",
+  ),
+  (
+    "sparsity_along_time",
+    "optax.safe_norm(attention, 0.0, axis=0)",
+    "optax.safe_norm(attention, 0.0, axis=1)",
+    "test_sparsity",
+  ),
+  (
+    "snippets_all_count",
+    "counts = ~ignored",
+    "counts = jnp.ones_like(ignored)",
+    "test_snippet_classification_leaves_out_what_must_not_count",
+  ),
+)
+
+PSEUDO_LABELS = _faults(
+  "pseudo_labels",
+  "pseudo_labels",
+  (
+    "mean_above_threshold",
+    "mean >= mean_threshold",
+    "mean > mean_threshold",
+    "test_a_value_on_its_threshold_is_high_but_not_hard",
+  ),
+  (
+    "variance_at_threshold",
+    "hard=variance > variance_threshold",
+    "hard=variance >= variance_threshold",
+    "test_a_value_on_its_threshold_is_high_but_not_hard",
+  ),
+  (
+    "variance_biased",
+    "window.var(1, ddof=1)",
+    "window.var(1, ddof=0)",
+    "test_the_variance_is_unbiased",
+  ),
+  (
+    "batch_backwards",
+    "jnp.tril(same, -1).sum(1",
+    "jnp.triu(same, 1).sum(1",
+    "test_one_key_for_a_whole_batch",
+  ),
+  (
+    "first_occurrence_written",
+    "is_last = ~jnp.triu(same, 1)",
+    "is_last = ~jnp.tril(same, -1)",
+    "test_one_key_for_a_whole_batch",
+  ),
+  (
+    "count_stays",
+    "jnp.minimum(count + 1, places)",
+    "jnp.minimum(count, places)",
+    "test_padding_is_hard_and_outside_the_normalisation",
+  ),
+  (
+    "labels_soft_too_long",
+    "ready = (count >= places)",
+    "ready = (count > places)",
+    "test_one_key_for_a_whole_batch",
+  ),
+  (
+    "padding_not_hard",
+    "hard=(ready & denoised.hard) | ~valid",
+    "hard=ready & denoised.hard & valid",
+    "test_padding_is_hard_and_outside_the_normalisation",
+  ),
+  (
+    "gradient_through_labels",
+    "raw = jax.lax.stop_gradient(raw).astype",
+    "raw = raw.astype",
+    "test_no_gradient_flows_through_labels",
+  ),
+)
+
+# Lengths that are no multiples of the window: 7, and 129 in blocks.
+_BANDED = "test_banded_attention_for_any_length_and_padding"
+ATTENTION = _faults(
+  "models/attention",
+  "models/attention",
+  (
+    "band_too_narrow",
+    "key_place) <= window",
+    "key_place) < window",
+    f"{_BANDED}[7-2]",
+  ),
+  (
+    "no_keys_of_zeros",
+    "padded = -(-lengths // window) * window",
+    "padded = lengths",
+    f"{_BANDED}[7-2]",
+  ),
+  (
+    "rotary_shift_of_one",
+    "shift = window if rotary_query_shift else 0",
+    "shift = 1 if rotary_query_shift else 0",
+    f"{_BANDED}[7-2]",
+  ),
+  (
+    "local_scale",
+    "cut(query) * width**-0.5",
+    "cut(query) * width**-1",
+    f"{_BANDED}[7-2]",
+  ),
+  (
+    "halo_too_narrow",
+    "(BLOCK, window)",
+    "(BLOCK, window - 1)",
+    f"{_BANDED}[129-2]",
+  ),
+  (
+    "full_scale",
+    "logits * width**-0.5, jnp.finfo",
+    "logits, jnp.finfo",
+    "test_full_attention_in_blocks_equals_one_product",
+  ),
+  (
+    "diagonal_scale",
+    "np.sqrt(query.shape[-1])",
+    "np.sqrt(query.shape[-2])",
+    "test_diagonal_attention",
+  ),
+)
+
+OPTIMIZER = _faults(
+  "optimizer",
+  "optimizer",
+  (
+    "decay_decoupled",
+    """    coupled_l2(weight_decay, decayed_positions),
+    optax.scale_by_adam(b1=0.9, b2=0.999, eps=1e-8),
+""",
+    """    optax.scale_by_adam(b1=0.9, b2=0.999, eps=1e-8),
+    coupled_l2(weight_decay, decayed_positions),
+""",
+    "test_adam_with_coupled_l2_and_step_decay",
+  ),
+  (
+    "epsilon_in_the_root",
+    "b2=0.999, eps=1e-8)",
+    "b2=0.999, eps=0.0, eps_root=1e-16)",
+    "test_adam_with_coupled_l2_and_step_decay",
+  ),
+  (
+    "schedule_one_early",
+    "(count // every)",
+    "((count + 1) // every)",
+    "test_adam_with_coupled_l2_and_step_decay",
+  ),
+  (
+    "positions_swapped",
+    ".at[decayed_positions:]",
+    ".at[:decayed_positions]",
+    "test_unseen_positions_decay_only_officially",
+  ),
+)
+
+METHOD = _faults(
+  "method",
+  "method",
+  (
+    "learning_rates_swapped",
+    """    video_optimizer=optimizer.adam_with_l2(**config.video.optimizer),
+    snippet_optimizer=optimizer.adam_with_l2(
+      **config.snippet.optimizer,
+""",
+    """    video_optimizer=optimizer.adam_with_l2(
+      **{
+        **config.video.optimizer,
+        "learning_rate": config.snippet.optimizer.learning_rate,
+      }
+    ),
+    snippet_optimizer=optimizer.adam_with_l2(
+      **{
+        **config.snippet.optimizer,
+        "learning_rate": config.video.optimizer.learning_rate,
+      },
+""",
+    "test_each_branch_has_its_own_learning_rate_and_decay",
+  ),
+  (
+    "mask_switch_ignored",
+    "mask_padded_keys=switches.mask_padded_keys",
+    "mask_padded_keys=False",
+    "test_switches_reach_the_local_attention",
+  ),
+  (
+    "positions_switch_reversed",
+    "None if switches.decay_unseen_positions else",
+    "None if not switches.decay_unseen_positions else",
+    "test_unseen_positions_decay_by_their_switch",
+  ),
+)
+
+_STREAMS = "test_dropout_streams_are_functions_of_seed_and_step"
+_CLASSES = "test_what_counts_of_each_class_of_videos"
+TRAIN_STEP = _faults(
+  "train_step",
+  "train_step",
+  (
+    "dropout_ignores_step",
+    "fold_in(jax.random.key(seed), step)",
+    "fold_in(jax.random.key(seed), 0)",
+    _STREAMS,
+  ),
+  (
+    "dropout_ignores_seed",
+    "fold_in(jax.random.key(seed), step)",
+    "fold_in(jax.random.key(0), step)",
+    _STREAMS,
+  ),
+  (
+    "one_dropout_for_both",
+    "jax.random.split(stream)",
+    "(stream, stream)",
+    _STREAMS,
+  ),
+  (
+    "no_snippet_dropout",
+    "x, lengths, train=True",
+    "x, lengths, train=False",
+    "test_dropout_acts_in_both_branches_and_follows_seed_and_step",
+  ),
+  (
+    "padding_of_the_other_class",
+    'valid_rows(normal["length"]',
+    'valid_rows(anomalous["length"]',
+    _CLASSES,
+  ),
+  (
+    "ignored_swapped",
+    "interleave(padding, labels.hard)",
+    "interleave(labels.hard, padding)",
+    _CLASSES,
+  ),
+  (
+    "targets_swapped",
+    "interleave(jnp.zeros_like(labels.labels), labels.labels)",
+    "interleave(labels.labels, jnp.zeros_like(labels.labels))",
+    _CLASSES,
+  ),
+  (
+    "labels_after_the_update",
+    "return _apply(branch, gradient, method.video_optimizer), output, metrics",
+    """branch = _apply(branch, gradient, method.video_optimizer)
+  return branch, loss(branch.params)[1][0], metrics""",
+    "test_memory_holds_labels_of_before_the_update",
+  ),
+  (
+    "warm_up_one_short",
+    "step > method.warm_up_steps",
+    "step >= method.warm_up_steps",
+    "test_warm_up_gates_the_snippet_branch_alone",
+  ),
+  (
+    "zero_rows_never_masked",
+    "if not method.switches.mask_zero_rows:",
+    "if True:",
+    "test_fixed_masks_padding_and_official_does_not",
+  ),
+)
+
+PIPELINE = _faults(
+  "data/pipeline",
+  "data/pipeline",
+  (
+    "one_seed_for_both_streams",
+    "seed(2 * seed + number)",
+    "seed(2 * seed)",
+    "test_both_streams_have_a_seed_of_their_own",
+  ),
+  (
+    "whole_batch_in_each_process",
+    "anomalous.read(np.asarray(pair[1])[rows])",
+    "anomalous.read(np.asarray(pair[1]))",
+    "test_processes_share_the_rows_of_each_batch",
+  ),
+  (
+    "order_restarts",
+    '{"next_index": first_step}',
+    '{"next_index": 0}',
+    "test_order_is_a_function_of_seed_and_step",
+  ),
+  (
+    "held_out_rows_kept",
+    "[source[int(row)] for row in bar]",
+    "[source[i] for i, _ in enumerate(bar)]",
+    "test_only_rows_that_take_part_are_read",
+  ),
+  (
+    "held_out_rows_read",
+    "for row in self._rows[places]",
+    "for row in places",
+    "test_only_rows_that_take_part_are_read",
+  ),
+  (
+    "padding_counted",
+    '[len(e["features"]) for e in group]',
+    "[length for e in group]",
+    "test_padded_batches_lose_nothing",
+  ),
+)
+
+FRAMES = _faults(
+  "data/frames",
+  "data/frames",
+  (
+    "span_ends_swapped",
+    'end + (span_ends == "inclusive")',
+    'end + (span_ends == "exclusive")',
+    "test_frame_labels_by_hand",
+  ),
+  (
+    "spans_of_masks_inclusive",
+    "(int(a), int(b)) for a, b",
+    "(int(a), int(b) - 1) for a, b",
+    "test_spans_are_half_open_runs",
+  ),
+)
+
+SCORING = [
+  *_faults(
+    "scoring/metrics",
+    "scoring/metrics",
+    (
+      "alarm_above_threshold",
+      "[1] >= THRESHOLD",
+      "[1] > THRESHOLD",
+      "test_operating_points_known_by_hand",
+    ),
+    (
+      "precision_by_steps",
+      "float(sk.auc(recall, precision))",
+      "float(sk.average_precision_score(truth, scores))",
+      "test_agrees_with_counting",
+    ),
+    (
+      "video_score_is_a_mean",
+      "video.scores.max() for video",
+      "video.scores.mean() for video",
+      "test_a_video_is_as_anomalous_as_its_highest_frame",
+    ),
+    (
+      "anomalous_auc_of_all",
+      "*_frames(anomalous), undefined",
+      "*_frames(videos), undefined",
+      "test_measures_of_parts",
+    ),
+    (
+      "snippets_tiled",
+      "np.repeat(snippet_scores, frames_per_snippet)",
+      "np.tile(snippet_scores, frames_per_snippet)",
+      "test_frame_scores_repeat_cut_and_extend",
+    ),
+  ),
+  *_faults(
+    "scoring/results",
+    "scoring/results",
+    (
+      "selects_by_the_other_precision",
+      'average_precision == "step"',
+      'average_precision != "step"',
+      "test_the_metric_that_selects",
+    ),
+  ),
+  *_faults(
+    "scoring/scorer",
+    "scoring/scorer",
+    (
+      "crops_summed",
+      "videos[name].total / videos[name].crops",
+      "videos[name].total",
+      "test_a_videos_score_is_the_mean_over_its_crops",
+    ),
+    (
+      "padding_scored",
+      "scores[row, : batch.lengths[row]]",
+      "scores[row]",
+      "test_a_videos_score_is_the_mean_over_its_crops",
+    ),
+    (
+      "span_ends_ignored",
+      'example["spans"], frames, span_ends=span_ends',
+      'example["spans"], frames',
+      "test_spans_end_as_they_are_said_to",
+    ),
+  ),
+]
+
+RUN = [
+  *_faults(
+    "run/checkpoint",
+    "run/checkpoint",
+    (
+      "best_is_lowest",
+      "return max(\n      known,",
+      "return min(\n      known,",
+      "test_kept_are_the_latest_the_best_and_every_so_many",
+    ),
+    (
+      "latest_of_equals_kept",
+      'metrics["value"], -metrics["step"]',
+      'metrics["value"], metrics["step"]',
+      "test_of_equals_the_earliest_is_the_best_and_kept",
+    ),
+    (
+      "checksums_ignored",
+      "if found.get(k) != v]",
+      "if k not in found]",
+      "test_damage_falls_back_to_the_one_before[flip]",
+    ),
+    (
+      "checksum_of_meta_ignored",
+      'meta.pop("checksum", None) != _text_checksum(meta)',
+      'meta.pop("checksum", None) is None',
+      "test_changed_meta_data_are_noticed",
+    ),
+    (
+      "checksum_knows_no_order",
+      "odd = 2 * jnp.arange(words.size, dtype=jnp.uint32) + 1",
+      "odd = jnp.ones_like(words)",
+      "test_checksum_sees_any_changed_word",
+    ),
+    (
+      "not_finite_saved",
+      "[jnp.isfinite(x).all() for x in leaves]",
+      "[jnp.isfinite(x).any() for x in leaves]",
+      "test_a_state_that_is_not_finite_is_never_saved",
+    ),
+  ),
+  *_faults(
+    "run/legacy",
+    "run/legacy",
+    (
+      "decay_left_in_the_model",
+      '"weight_decay", "decay_factor"',
+      '"decay_factor"',
+      "test_fields_of_the_old_layout",
+    ),
+    (
+      "old_selection_ignored",
+      "if not file.exists():",
+      "if True:",
+      "test_its_model_is_loaded",
+    ),
+  ),
+  *_faults(
+    "run/load_model",
+    "run/load_model",
+    (
+      "always_the_last",
+      "checkpoints.find_step(which)",
+      'checkpoints.find_step("last")',
+      "test_a_model_of_a_run",
+    ),
+  ),
+  *_faults(
+    "run/workdir",
+    "run/workdir",
+    (
+      "other_data_accepted",
+      'notes["data.json"] = dict(facts)',
+      "pass",
+      "test_other_data_of_the_same_name_is_refused",
+    ),
+  ),
+]
+
+LOOP = [
+  *_faults(
+    "train",
+    "train",
+    (
+      "evaluated_in_warm_up",
+      "step > config.warm_up_steps and",
+      "step >= config.warm_up_steps and",
+      "test_evaluations_come_in_their_rhythm_after_warm_up",
+    ),
+    (
+      "resumed_with_old_batches",
+      "self.experiment.training_iterator(step)",
+      "self.experiment.training_iterator(0)",
+      "test_four_steps_equal_two_and_two",
+    ),
+    (
+      "selected_is_the_last",
+      'self._score_test(model.params["snippet"], best)',
+      "self._score_test(state.snippet.params, best)",
+      "test_selected_results_are_those_of_the_selected_checkpoint",
+    ),
+  ),
+  *_faults(
+    "evaluate",
+    "evaluate",
+    (
+      "evaluates_one_for_both",
+      "from_checkpoint(checkpoints, step, config, sharding=place)",
+      "from_checkpoint(checkpoints, steps[0], config, sharding=place)",
+      "test_last_and_selected_are_scored_each_with_its_own_parameters",
+    ),
+  ),
+  *_faults(
+    "experiment",
+    "experiment",
+    (
+      "always_keyed_by_video",
+      'f"{config.switches.history_key}_key"',
+      '"video_key"',
+      "test_the_memory_is_keyed_by_video_or_by_crop",
+    ),
+    (
+      "memory_of_the_other_size",
+      "metadata.num_video_keys if by_video else",
+      "metadata.num_video_keys if not by_video else",
+      "test_the_memory_is_keyed_by_video_or_by_crop",
+    ),
+  ),
+]
+
+PREPARE = [
+  *_faults(
+    "prepare/segments",
+    "prepare/segments",
+    (
+      "last_snippet_lost",
+      "np.linspace(0, len(features), num_segments + 1)",
+      "np.linspace(0, len(features) - 1, num_segments + 1)",
+      "test_segment_means_by_hand",
+    ),
+    (
+      "segments_overlap",
+      "features[start : max(end, start + 1)]",
+      "features[start : end + 1]",
+      "test_segment_means_by_hand",
+    ),
+    (
+      "audio_repeats_another_row",
+      "len(audio) - 1)",
+      "len(audio) - 2)",
+      "test_audio_is_brought_to_the_videos_length",
+    ),
+  ),
+  *_faults(
+    "prepare/annotation",
+    "prepare/annotation",
+    (
+      "masks_extended_by_normal",
+      "mask[np.minimum(np.arange(frames), len(mask) - 1)]",
+      "np.pad(mask, (0, frames))[:frames]",
+      "test_masks_are_cut_or_extended",
+    ),
+    (
+      "empty_spans_accepted",
+      "end <= start",
+      "end < start",
+      "test_bad_spans_of_a_manifest",
+    ),
+  ),
+  *_faults(
+    "prepare/sources/ucf_crime",
+    "prepare/sources/ucf_crime",
+    (
+      "first_crop_missing",
+      'int(match["crop"] or 0)',
+      'int(match["crop"] or 1)',
+      "test_ucf_names",
+    ),
+    (
+      "annotated_frames_lost",
+      'int(match["frames"]) if match["frames"] else None',
+      "None",
+      "test_ucf_rows_in_both_forms",
+    ),
+  ),
+  *_faults(
+    "prepare/sources/xd_violence",
+    "prepare/sources/xd_violence",
+    (
+      "last_class_counts",
+      "CLASSES.get(codes[0], NORMAL)",
+      "CLASSES.get(codes[-1], NORMAL)",
+      "test_xd_names",
+    ),
+  ),
+  *_faults(
+    "prepare/sources/shanghaitech",
+    "prepare/sources/shanghaitech",
+    (
+      "labels_reversed",
+      'len(match["number"]) == 4',
+      'len(match["number"]) == 3',
+      "test_shanghaitech_names",
+    ),
+  ),
+  *_faults(
+    "prepare/writing",
+    "prepare/main",
+    (
+      "fingerprint_ignores_spans",
+      "dataclasses.replace(video, crops=())",
+      "dataclasses.replace(video, crops=(), spans=())",
+      "test_the_fingerprint_tells_other_data",
+    ),
+    (
+      "fingerprint_ignores_features",
+      "dataclasses.replace(video, crops=())",
+      "dataclasses.replace(video, crops=(), checksum=0)",
+      "test_the_fingerprint_tells_other_data",
+    ),
+    (
+      "one_key_for_all_crops",
+      "next(numbers) if keyed",
+      "0 if keyed",
+      "test_keys_number_the_anomalous_videos_and_crops",
+    ),
+  ),
+]
+
+FAULTS: tuple[Fault, ...] = (
+  *LOSSES,
+  *PSEUDO_LABELS,
+  *ATTENTION,
+  *OPTIMIZER,
+  *METHOD,
+  *TRAIN_STEP,
+  *PIPELINE,
+  *FRAMES,
+  *SCORING,
+  *RUN,
+  *LOOP,
+  *PREPARE,
+)
