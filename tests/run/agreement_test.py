@@ -22,8 +22,8 @@ def refusals(tmp_path, *flags, data_dirs):
   return [finish(process, code=1) for process in jobs]
 
 
-def test_processes_that_disagree_are_told(data_dir, tmp_path):
-  """Even on the precision, which no array could tell them."""
+def test_processes_that_disagree_say_so(data_dir, tmp_path):
+  """Even on the precision, which no array would show."""
   for error in refusals(
     tmp_path,
     ["--config.video.model.dropout=0.1"],
@@ -35,7 +35,7 @@ def test_processes_that_disagree_are_told(data_dir, tmp_path):
 
 
 @pytest.mark.slow
-def test_processes_with_other_data_are_told(data_dir, tmp_path):
+def test_processes_with_other_data_say_so(data_dir, tmp_path):
   """Of the same name and counts; only the features differ."""
   other = tmp_path / "data"
   prepare_synthetic(str(other), "tiny", 8, dtype="float16")
@@ -46,7 +46,7 @@ def test_processes_with_other_data_are_told(data_dir, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("wrong", [0, 1])
-def test_what_one_process_refuses_all_are_told(data_dir, tmp_path, wrong):
+def test_what_one_process_refuses_all_report(data_dir, tmp_path, wrong):
   flags = [[], []]
   flags[wrong] = ["--config.batch_size=0"]
   errors = refusals(tmp_path, *flags, data_dirs=(data_dir, data_dir))
@@ -82,7 +82,7 @@ def test_fields_of_the_host_may_differ(monkeypatch):
   agreement.check_agreement({"config": mine})
 
 
-def test_what_another_process_refuses_is_told(monkeypatch):
+def test_what_another_process_refuses_is_reported(monkeypatch):
   others(monkeypatch, {"refusal": "config.seed is -1."})
   with pytest.raises(agreement.DisagreementError) as error:
     agreement.check_agreement({"config": {"seed": 0}})

@@ -88,8 +88,9 @@ def test_fields_are_changed_to_values_of_their_type(word, field, value):
   assert found[field] == value
   assert type(found[field]) is type(value)
   # All others, and what was given, are as they were.
-  unchanged = config.flatten(before.to_dict())
+  unchanged = config.flatten(synthetic.get_config().to_dict())
   assert found | {field: unchanged[field]} == unchanged
+  assert config.flatten(before.to_dict()) == unchanged
   assert config.flatten(load("synthetic", f"--config.{word}"))[field] == value
 
 
