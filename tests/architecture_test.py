@@ -1,6 +1,7 @@
 """Imports run downwards only, in every module; each module has its tests."""
 
 import ast
+import functools
 import re
 import subprocess
 import sys
@@ -48,18 +49,8 @@ ALLOWED = {
   "convert": ("interop", "run"),
   "demo": ("configs", "evaluate", "experiment", "main", "run", "scoring"),
 }
-# Modules without tests of their own, and what runs them.
-ELSEWHERE = {
-  "prepare/source": "every test of a data set",
-  "prepare/videos": "every test of a data set",
-  "prepare/builder": "prepare/writing_test",
-  "prepare/__main__": "prepare/main_test",
-  "prepare/sources/folder": "prepare/main_test",
-  "prepare/sources/synthetic": "prepare/main_test",
-  "models/layers": "models/branches_test",
-  "models/video_branch": "models/branches_test",
-  "models/snippet_branch": "models/branches_test",
-}
+# Modules whose tests have another name.
+ELSEWHERE = {"prepare/__main__": "prepare/main_test"}
 
 
 def modules():
@@ -75,19 +66,26 @@ def modules():
 MODULES = {name: path for path, name in modules()}
 
 
+@functools.cache
 def imports(path):
-  """(module, name) pairs of every import in a file."""
+  """Names of every import in a file, with their modules."""
+  found = []
   for node in ast.walk(ast.parse(path.read_text())):
     if isinstance(node, ast.Import):
-      yield from (alias.name for alias in node.names)
+      found += [alias.name for alias in node.names]
     elif isinstance(node, ast.ImportFrom):
-      yield from (f"{node.module}.{alias.name}" for alias in node.names)
+      found += [f"{node.module}.{alias.name}" for alias in node.names]
+  return found
 
 
 def own_imports(path):
   for name in imports(path):
     if name.startswith("adplg_jax."):
       yield name.removeprefix("adplg_jax.")
+
+
+def slashed(module):
+  return module.replace(".", "/")
 
 
 def below(name, rooms):
@@ -156,14 +154,19 @@ def test_orbax_only_in_the_checkpoints():
 
 def test_every_module_has_its_tests():
   for module in MODULES:
-    name = module.replace(".", "/")
+    name = slashed(module)
     if module.endswith("__init__") or below(module, ("configs",)):
       continue
     home = ELSEWHERE.get(name, f"{name}_test")
-    if name not in ELSEWHERE or ("/" in home and " " not in home):
-      assert Path("tests", f"{home}.py").exists(), f"{module}: {home}"
-  for name in ELSEWHERE:
-    assert name.replace("/", ".") in MODULES, name
+    assert Path("tests", f"{home}.py").exists(), f"{module}: {home}"
+
+
+def test_tests_of_a_room_have_their_module():
+  homes = {ELSEWHERE.get(n, f"{n}_test") for n in map(slashed, MODULES)}
+  for room in filter(Path.is_dir, PACKAGE.rglob("*")):
+    folder = Path("tests") / room.relative_to(PACKAGE)
+    for file in folder.glob("*_test.py"):
+      assert str(file.relative_to("tests").with_suffix("")) in homes, file
 
 
 def test_the_map_of_the_folders_is_complete():

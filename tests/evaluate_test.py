@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from adplg_jax import evaluate, main
+from adplg_jax.data import pipeline
 from adplg_jax.run.checkpoint import Checkpointer
 from tests import layouts
 from tests.runs import scores, select, tiny
@@ -118,3 +119,48 @@ def test_another_data_set_is_scored_by_its_configuration(
     "--config names 'no.py', but there is no such file"
     in capsys.readouterr().err
   )
+
+
+def test_overrides_change_how_videos_are_scored(whole, tmp_path, monkeypatch):
+  """Spans that end inclusively have a frame more each; batches are smaller."""
+  frames, batches = {}, {}
+  padded_batches = pipeline.padded_batches
+
+  def counted(examples, *, batch_snippets, **keywords):
+    batches[name] = batch_snippets
+    return padded_batches(examples, batch_snippets=batch_snippets, **keywords)
+
+  monkeypatch.setattr(pipeline, "padded_batches", counted)
+  for name, words in {
+    "as it is": [],
+    "changed": [
+      "--config.switches.span_ends=inclusive",
+      "--config.evaluation.batch_snippets",
+      "64",
+    ],
+  }.items():
+    output = tmp_path / name
+    arguments = ["--workdir", str(whole), "--checkpoint=last", *words]
+    assert evaluate.main([*arguments, "--output", str(output)]) == 0
+    results = json.loads((output / "metrics.json").read_text())
+    frames[name] = results["anomalous_frames"]
+  assert batches == {"as it is": 256, "changed": 64}
+  assert frames["changed"] > frames["as it is"]
+
+
+@pytest.mark.parametrize(
+  ("words", "said"),
+  [
+    (["video.model.dropout=0.1"], "config.video.model.dropout=0.1: the models"),
+    (["snippet.model.width=4"], "config.snippet.model.width=4: the models"),
+    (["evaluation.batch=4"], "config.evaluation.batch is no field. Did you"),
+    (["evaluation.batch_snippets=x"], "batch_snippets"),
+    (["switches.span_ends=open"], "config.switches.span_ends is 'open'"),
+  ],
+)
+def test_overrides_that_cannot_be_are_refused(whole, capsys, words, said):
+  overrides = [f"--config.{word}" for word in words]
+  assert evaluate.main(["--workdir", str(whole), *overrides]) == 1
+  error = capsys.readouterr().err
+  assert said in error
+  assert "Traceback" not in error

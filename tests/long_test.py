@@ -1,68 +1,33 @@
-"""What takes minutes: chaos, full counts, the demo, README's commands."""
+"""What takes minutes: chaos, full counts, README's commands, the wheel."""
 
 import json
 import os
 import re
 import shlex
 import shutil
-import subprocess
 import sys
 import venv
-from pathlib import Path
 
 import pytest
 
 from tests import layouts
+from tests.runs import ROOT, run_command
 
 pytestmark = pytest.mark.slow
-ROOT = Path(__file__).parents[1]
 FULL_COUNT_BYTES = 14 * 2**30  # The files and what is prepared from them.
 GIB = 1024
 
 
-def run(*command, cwd=ROOT, **environment):
-  """Runs a command; its standard output."""
-  done = subprocess.run(
-    list(map(str, command)),
-    cwd=cwd,
-    env={**os.environ, **environment},
-    capture_output=True,
-    text=True,
-    check=False,
-  )
-  assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-3000:]
-  return done.stdout
-
-
 def test_twenty_kills_change_nothing():
-  said = run(sys.executable, "-m", "tests.chaos", "--kills", 20)
+  said = run_command(sys.executable, "-m", "tests.chaos", "--kills", 20)
   assert "kills 20, resumes 20" in said
   assert "state equal to the bit: True" in said
   assert "metrics equal, wall times aside: True" in said
 
 
-def test_the_demo_proves_something(tmp_path):
-  """Its last lines are the four that the README promises."""
-  said = run(
-    sys.executable, "-m", "adplg_jax.demo", "--workdir", tmp_path / "demo"
-  )
-  found = {}
-  for line in said.splitlines()[-4:]:
-    match = re.fullmatch(
-      r"(\w+) frame_auc=(0\.\d{3}) frame_ap=(0\.\d{3})", line
-    )
-    assert match, line
-    found[match[1]] = float(match[2])
-  assert list(found) == ["untrained", "best_simple", "linear_mil", "trained"]
-  assert found["trained"] >= 0.9
-  assert found["trained"] >= found["best_simple"] + 0.1
-  assert found["trained"] > max(found["linear_mil"], found["untrained"])
-  assert (tmp_path / "demo" / "report.png").exists()
-
-
 def test_the_quality_benchmark_compares_both_programs(tmp_path):
   pytest.importorskip("torch", reason="PyTorch is not installed: no reference")
-  said = run(
+  said = run_command(
     *(sys.executable, "-m", "benchmarks.quality", "--seeds", 2, "--steps", 3),
     *("--data_dir", tmp_path),
   )
@@ -114,7 +79,7 @@ def test_every_command_of_the_readme_runs(tmp_path):
       command += SHORT
     if "to-torch" in command:
       (tmp_path / "S.pkl").unlink()
-    run(
+    run_command(
       *command,
       cwd=tmp_path,
       TFDS_DATA_DIR=str(tmp_path / "data"),
@@ -134,7 +99,7 @@ def test_every_command_of_the_readme_runs(tmp_path):
 def test_full_counts_stay_within_memory(tmp_path):
   if shutil.disk_usage(tmp_path).free < FULL_COUNT_BYTES:
     pytest.skip(f"{tmp_path} has less than {FULL_COUNT_BYTES} bytes free")
-  said = run(
+  said = run_command(
     sys.executable, "-m", "benchmarks.full_ucf", "--root", tmp_path / "ucf"
   )
   lines = [line for line in said.splitlines() if line.startswith("{")]
@@ -148,7 +113,7 @@ def test_full_counts_stay_within_memory(tmp_path):
 
 def test_the_wheel_trains_from_another_directory(tmp_path):
   """Installed without the tree, and without the editable install's path."""
-  run(
+  run_command(
     sys.executable, "-m", "build", "--wheel", "--no-isolation", "-o", tmp_path
   )
   (wheel,) = tmp_path.glob("*.whl")
@@ -158,17 +123,17 @@ def test_the_wheel_trains_from_another_directory(tmp_path):
   libraries = next(p for p in sys.path if p.endswith("site-packages"))
   (site,) = (home / "lib").glob("python*/site-packages")
   # Dependencies come from this environment; the package only from the wheel.
-  run(python, "-m", "pip", "install", "--no-deps", "--quiet", wheel)
+  run_command(python, "-m", "pip", "install", "--no-deps", "--quiet", wheel)
   elsewhere = tmp_path / "elsewhere"
   elsewhere.mkdir()
   path = os.pathsep.join([str(site), libraries])
-  where = run(
+  where = run_command(
     *(python, "-S", "-c", "import adplg_jax; print(adplg_jax.__file__)"),
     cwd=elsewhere,
     PYTHONPATH=path,
   )
   assert where.startswith(str(site))
-  run(
+  run_command(
     *(python, "-S", "-m", "adplg_jax.main", "--config.data.variant=tiny"),
     *("--config.total_steps=2", "--config.batch_size=2", "--workdir=run"),
     cwd=elsewhere,

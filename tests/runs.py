@@ -1,6 +1,7 @@
-"""Whole runs, small: in this process, and in one of their own."""
+"""Whole runs, small; commands in processes of their own."""
 
 import json
+import os
 import resource
 import subprocess
 import sys
@@ -13,6 +14,8 @@ import numpy as np
 from adplg_jax.configs import synthetic
 from adplg_jax.experiment import open_experiment
 from adplg_jax.run.checkpoint import Checkpointer
+
+ROOT = Path(__file__).parents[1]
 
 
 def tiny(data_dir, **changes):
@@ -114,3 +117,17 @@ def wait_for(condition, seconds=120, pause=0.1):
   while not condition():
     assert time.monotonic() < deadline
     time.sleep(pause)
+
+
+def run_command(*command, cwd=ROOT, **environment):
+  """Runs a command; its standard output."""
+  done = subprocess.run(
+    list(map(str, command)),
+    cwd=cwd,
+    env={**os.environ, **environment},
+    capture_output=True,
+    text=True,
+    check=False,
+  )
+  assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-3000:]
+  return done.stdout

@@ -49,7 +49,11 @@ _RULES = {
   "snippet.optimizer.weight_decay": _AT_LEAST_0,
   "snippet.model.windows": _Rule(
     "one or more different whole numbers above 0",
-    lambda x: len(x) > 0 and len(set(x)) == len(x) and min(x) >= 1,
+    lambda x: (
+      len(x) > 0
+      and len(set(x)) == len(x)
+      and all(isinstance(window, int) and window >= 1 for window in x)
+    ),
   ),
   "pseudo_labels.history_length": _Rule(
     "2 or more, since an unbiased variance is taken over it", lambda x: x >= 2

@@ -1,11 +1,9 @@
-"""The authors' weights brought over, taken back, and hostile files refused."""
+"""State dicts are read with care: hostile, damaged and odd files refused."""
 
-import json
 import os
 import pickle
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 torch = pytest.importorskip(
@@ -14,140 +12,19 @@ torch = pytest.importorskip(
 
 import jax  # noqa: E402
 
-from adplg_jax import convert, evaluate, main, train_state  # noqa: E402
 from adplg_jax import method as method_lib  # noqa: E402
+from adplg_jax import train_state  # noqa: E402
 from adplg_jax.configs import ucf_crime, xd_violence  # noqa: E402
 from adplg_jax.interop import torch_weights  # noqa: E402
-from adplg_jax.run.config import load_config  # noqa: E402
-from tests import layouts  # noqa: E402
+from tests import conversion  # noqa: E402
+from tests.conversion import from_torch, to_torch  # noqa: E402
 from tests.parity import torch_reference  # noqa: E402
-
-WIDTH = 16
-OPTIONS = torch_reference.Options(
-  feature_width=16,
-  width=WIDTH,
-  attention_width=8,
-  classifier_width=4,
-  local_heads=2,
-  local_head_width=4,
-  num_blocks=1,
-  global_heads=2,
-  global_head_width=8,
-  feed_forward_width=WIDTH,
-  max_snippets=64,
-)
-CONFIG = """
-from adplg_jax.configs import synthetic
-
-
-def get_config(argument=""):
-  config = synthetic.get_config("tiny")
-  config.batch_size = 4
-  config.num_segments = 8
-  config.total_steps = 2
-  config.warm_up_steps = 0
-  config.video.model.width = 16
-  config.video.model.attention_width = 8
-  config.video.model.classifier_width = 4
-  config.snippet.model.width = 16
-  config.snippet.model.local_head_width = 4
-  config.snippet.model.num_blocks = 1
-  config.snippet.model.global_head_width = 8
-  config.snippet.model.feed_forward_width = 16
-  config.snippet.model.classifier_width = 4
-  config.snippet.model.max_snippets = 64
-  return config
-"""
 
 
 @pytest.fixture
 def files(tmp_path):
   """A configuration, and state dicts that the reference saved."""
-  torch.manual_seed(0)
-  reference = torch_reference.Reference(OPTIONS)
-  torch.save(reference.video.state_dict(), tmp_path / "v.pkl")
-  torch.save(reference.snippet.state_dict(), tmp_path / "s.pkl")
-  (tmp_path / "config.py").write_text(CONFIG)
-  return reference
-
-
-def from_torch(folder, to="run", video="v.pkl", snippet="s.pkl"):
-  return convert.main(
-    [
-      "from-torch",
-      f"--video={folder / video}",
-      f"--snippet={folder / snippet}",
-      f"--to={folder / to}",
-      f"--config={folder / 'config.py'}",
-      f"--data_dir={folder / 'data'}",
-    ]
-  )
-
-
-def to_torch(folder):
-  return convert.main(
-    [
-      "to-torch",
-      f"--checkpoint={folder / 'run'}",
-      f"--video={folder / 'v2.pkl'}",
-      f"--snippet={folder / 's2.pkl'}",
-    ]
-  )
-
-
-def test_round_trip_is_bit_exact_and_loads_strictly(files, tmp_path):
-  assert from_torch(tmp_path) == 0
-  assert to_torch(tmp_path) == 0
-  for name, module in (("v", files.video), ("s", files.snippet)):
-    before = module.state_dict()
-    back = torch.load(tmp_path / f"{name}2.pkl", weights_only=True)
-    assert set(back) == set(before)
-    for key, value in back.items():
-      if not torch_reference.UNUSED.match(key):
-        assert torch.equal(value, before[key]), key
-    other = torch_reference.Reference(OPTIONS)
-    getattr(other, {"v": "video", "s": "snippet"}[name]).load_state_dict(
-      back, strict=True
-    )
-
-
-def test_converted_checkpoint_scores_as_torch_does(files, tmp_path):
-  layouts.prepare_synthetic(str(tmp_path / "data"), "tiny", 8)
-  assert from_torch(tmp_path) == 0
-  evaluate.evaluate_workdir(tmp_path / "run", "0", output=tmp_path / "out")
-  with np.load(tmp_path / "out" / "scores.npz", allow_pickle=False) as file:
-    starts = np.cumsum(file["frames"]) - file["frames"]
-    found = {
-      str(name): file["scores"][start : start + frames : 16]
-      for name, start, frames in zip(
-        file["names"], starts, file["frames"], strict=True
-      )
-    }
-  from adplg_jax.data import store
-
-  files.snippet.eval()
-  crops = {}
-  for example in store.open_dataset(
-    str(tmp_path / "data"), "synthetic", "tiny", 8
-  ).test:
-    with torch.no_grad():
-      scores = files.snippet(torch.tensor(example["features"])[None])[0]
-    crops.setdefault(example["video"], []).append(scores.numpy())
-  assert set(crops) == set(found)
-  for name, scores in crops.items():
-    np.testing.assert_allclose(
-      found[name], np.mean(scores, axis=0), atol=1e-5, err_msg=name
-    )
-
-
-def test_converted_weights_can_be_trained_on(files, tmp_path):
-  layouts.prepare_synthetic(str(tmp_path / "data"), "tiny", 8)
-  assert from_torch(tmp_path) == 0
-  config = load_config(str(tmp_path / "config.py"))
-  config.data_dir = str(tmp_path / "data")
-  assert main.run(config, str(tmp_path / "run")) == 0
-  lines = (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()
-  assert json.loads(lines[0])["step"] == 1
+  return conversion.write_files(tmp_path)
 
 
 class Hostile:
@@ -188,20 +65,6 @@ def test_all_entries_that_are_off_stand_in_one_error(files, tmp_path, capsys):
   assert "missing: norm.bias" in error
   assert "surplus: more" in error
   assert "selfatt.layers.0.0.norm.weight: (3,) there, (16,) expected" in error
-
-
-def test_other_weights_do_not_take_a_folders_place_in_silence(
-  files, tmp_path, capsys
-):
-  assert from_torch(tmp_path) == 0
-  more = {k: v + 1 for k, v in files.video.state_dict().items()}
-  torch.save(more, tmp_path / "more.pkl")
-  assert from_torch(tmp_path, video="more.pkl") == 1
-  assert "Choose another folder" in capsys.readouterr().err
-  assert to_torch(tmp_path) == 0
-  back = torch.load(tmp_path / "v2.pkl", weights_only=True)
-  for key, value in files.video.state_dict().items():
-    assert torch.equal(back[key], value)
 
 
 def test_weights_that_are_not_finite_are_refused(files, tmp_path, capsys):
@@ -291,33 +154,8 @@ def test_parameters_and_half_precision_are_read(files, tmp_path):
     assert torch.equal(back[key], value.detach().float())
 
 
-def test_what_cannot_be_written_is_said_before_anything_is(
-  files, tmp_path, capsys
-):
-  assert from_torch(tmp_path) == 0
-  (tmp_path / "file").write_text("")
-  for snippet, said in (
-    ("file/s2.pkl", f"File exists: '{tmp_path / 'file'}'"),
-    ("v2.pkl", "is named for both branches; name two files"),
-  ):
-    arguments = ["to-torch", f"--checkpoint={tmp_path / 'run'}"]
-    arguments.append(f"--video={tmp_path / 'v2.pkl'}")
-    arguments.append(f"--snippet={tmp_path / snippet}")
-    assert convert.main(arguments) == 1
-    assert said in capsys.readouterr().err
-    assert not (tmp_path / "v2.pkl").exists()
-
-
-def test_weights_of_a_benchmark_that_is_not_prepared_here(capsys):
+def test_weights_of_a_data_set_that_is_not_prepared_here(capsys):
   config = xd_violence.get_config("i3d")
   config.data_dir = "/nowhere"
   assert torch_weights._num_keys(config) == 9525
   assert "is not prepared here: to train on" in capsys.readouterr().out
-
-
-def test_without_torch_the_extra_is_named(files, tmp_path, monkeypatch, capsys):
-  import sys
-
-  monkeypatch.setitem(sys.modules, "torch", None)
-  assert from_torch(tmp_path) == 1
-  assert "adplg_jax[torch]" in capsys.readouterr().err

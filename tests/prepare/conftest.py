@@ -1,8 +1,9 @@
-"""The layouts of the published data sets as fixtures."""
+"""The layouts of the data sets as fixtures."""
 
 import pytest
 
 from tests import layouts
+from tests.prepare.folder_layout import FolderLayout
 from tests.prepare.official_layouts import OfficialLayout
 
 
@@ -35,3 +36,8 @@ def clip(tmp_path, capsys):
   return OfficialLayout(
     tmp_path, capsys, "ucf_crime:clip", tmp_path / "clip", annotations, *more
   )
+
+
+@pytest.fixture
+def mine(tmp_path, capsys):
+  return FolderLayout(tmp_path, capsys)

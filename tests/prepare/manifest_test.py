@@ -1,6 +1,7 @@
 """manifest.csv: what it says, and every way it can be wrong."""
 
 import csv
+import re
 
 import numpy as np
 import pytest
@@ -169,3 +170,30 @@ def test_a_missing_manifest_is_found(tmp_path):
   findings = Findings()
   read_manifest(tmp_path / "manifest.csv", findings)
   assert "No such file" in findings.items[0].detail
+
+
+@pytest.mark.parametrize(
+  ("header", "line", "said"),
+  [
+    ("path,label,split,label", "a.npy,1,train,0", "label is there twice"),
+    (
+      "path,label,split,spans",
+      "a.npy,1.0,train,1-2",
+      "label is '1.0'; allowed",
+    ),
+  ],
+)
+def test_odd_manifests(mine, header, line, said):
+  layouts.save(mine.root / "a.npy", layouts.features("a", 4))
+  (mine.root / "manifest.csv").write_text(f"{header}\n{line}\n")
+  report = mine.report()
+  assert said in report
+  assert "a normal video has none" not in report
+
+
+def test_one_file_under_two_names_is_found(mine):
+  twin = f"../{mine.root.name}/train00.npy"
+  mine.rows.append({**mine.rows[0], "path": twin, "split": "test"})
+  mine.write()
+  report = mine.report()
+  assert re.search(r"is already listed at \S+manifest.csv:2\.", report)

@@ -1,5 +1,6 @@
 """Segment means, padding, audio."""
 
+import zlib
 from pathlib import Path
 
 import numpy as np

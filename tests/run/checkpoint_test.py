@@ -1,3 +1,5 @@
+"""Checkpoints: saved, kept, selected, restored; every damage is noticed."""
+
 import gc
 import shutil
 
@@ -23,6 +25,10 @@ def dropped_here():
 STATE = {
   "a": jnp.arange(6000, dtype=jnp.float32).reshape(60, 100),
   "b": {"count": jnp.array([1, 2], jnp.int32), "step": jnp.array(3)},
+  # No compressor makes it smaller, so its bytes are in a file as they are.
+  "noise": jnp.asarray(
+    np.random.default_rng(0).integers(2**32, size=6000, dtype=np.uint32)
+  ),
 }
 
 
@@ -33,36 +39,45 @@ def shapes(state=STATE):
   )
 
 
+def state_of(step):
+  return jax.tree.map(lambda x: x + step, STATE)
+
+
 def filled(tmp_path, steps=(1, 2, 3), **arguments):
   checkpoints = checkpoint.Checkpointer(
     tmp_path / "checkpoints", **{"keep": 3, **arguments}
   )
   for step in steps:
-    state = jax.tree.map(lambda x, s=step: x + s, STATE)
-    checkpoints.save(step, state, {"number": step})
+    checkpoints.save(step, state_of(step), {"number": step})
   checkpoints.wait()
   return checkpoints
 
 
-def largest_array_file(directory):
-  files = [path for path in (directory / "state").rglob("*") if path.is_file()]
-  return max(files, key=lambda path: path.stat().st_size)
+def noise_on_disk(directory):
+  """The data file that holds "noise" of a checkpoint, and where in it."""
+  values = np.asarray(state_of(int(directory.name))["noise"]).tobytes()
+  files = (directory / "state" / "ocdbt.process_0" / "d").iterdir()
+  places = {file: file.read_bytes().find(values) for file in files}
+  ((file, start),) = [item for item in places.items() if item[1] >= 0]
+  return file, start
 
 
 def flip(directory):
-  path = largest_array_file(directory)
-  data = bytearray(path.read_bytes())
-  data[len(data) // 2] ^= 1
-  path.write_bytes(data)
+  """Flips one bit of the last value but one."""
+  file, start = noise_on_disk(directory)
+  data = bytearray(file.read_bytes())
+  data[start + 4 * 5998] ^= 1
+  file.write_bytes(data)
 
 
 def truncate(directory):
-  path = largest_array_file(directory)
-  path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+  """Cuts the file in the middle of the values."""
+  file, start = noise_on_disk(directory)
+  file.write_bytes(file.read_bytes()[: start + 4 * 3000])
 
 
 def remove(directory):
-  largest_array_file(directory).unlink()
+  noise_on_disk(directory)[0].unlink()
 
 
 def empty(directory):
@@ -97,11 +112,19 @@ def test_damage_falls_back_to_the_one_before(tmp_path, damage, caplog):
   assert checkpoints.restore_latest(shapes()).step == 3
 
 
-def test_flipped_bytes_are_named(tmp_path):
+def test_flipped_bits_are_named(tmp_path, monkeypatch):
+  """Orbax restores them without a word."""
   checkpoints = filled(tmp_path)
   flip(tmp_path / "checkpoints" / "2")
-  with pytest.raises(checkpoint.CheckpointError, match="first: a"):
+  said = "1 arrays do not have the checksum .* first: noise"
+  with pytest.raises(checkpoint.CheckpointError, match=said):
     checkpoints.restore(2, shapes())
+  stored = checkpoints.meta(2)["checksums"]
+  monkeypatch.setattr(checkpoint, "checksums", lambda state: stored)
+  restored = checkpoints.restore(2, shapes()).state["noise"]
+  changed = np.asarray(restored) ^ np.asarray(state_of(2)["noise"])
+  assert np.flatnonzero(changed).tolist() == [5998]
+  assert changed[5998] == 1
 
 
 def test_the_reason_is_that_of_the_cause(tmp_path):
@@ -271,7 +294,7 @@ def test_damaged_metrics_are_named(tmp_path, text):
 
 def test_a_damaged_checkpoint_forgets_its_metric(tmp_path):
   checkpoints = filled(tmp_path, (1, 2))
-  checkpoints.save(3, STATE, {}, metric(0.5))
+  checkpoints.save(3, state_of(3), {}, metric(0.5))
   checkpoints.wait()
   flip(tmp_path / "checkpoints" / "3")
   assert checkpoints.restore_latest(shapes()).step == 2

@@ -1,0 +1,106 @@
+"""Layers of both branches: values, gradients and dropout, against numpy."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from adplg_jax.models import layers
+
+
+def test_layer_norm_is_pytorchs(x64):
+  """Two passes and an epsilon of 1e-5; values and gradients."""
+  norm = layers.layer_norm(dtype=jnp.float64, param_dtype=jnp.float64)
+  x = jnp.asarray(np.random.default_rng(0).standard_normal((3, 8)) * 1e-2)
+  params = {"params": {"scale": jnp.arange(1.0, 9), "bias": jnp.ones(8)}}
+  apply = jax.jit(norm.apply)
+
+  def by_hand(x):
+    centred = x - x.mean(-1, keepdims=True)
+    variance = (centred**2).mean(-1, keepdims=True)
+    return centred / jnp.sqrt(variance + 1e-5) * jnp.arange(1.0, 9) + 1
+
+  np.testing.assert_allclose(apply(params, x), by_hand(x), rtol=1e-13)
+  found, want = (
+    jax.grad(lambda x, f=f: (f(x) ** 2).sum())(x)
+    for f in (lambda x: norm.apply(params, x), by_hand)
+  )
+  np.testing.assert_allclose(found, want, rtol=1e-9)
+
+
+def test_layer_norm_far_from_zero_does_not_cancel():
+  """The mean of squares less the squared mean would lose all digits."""
+  norm = layers.layer_norm()
+  x = 1e4 + np.array([[0.0, 1, 2, 3]], np.float32)
+  params = norm.init(jax.random.key(0), x)
+  want = (np.arange(4) - 1.5) / np.sqrt(1.25)
+  np.testing.assert_allclose(norm.apply(params, x)[0], want, atol=1e-3)
+
+
+def test_a_linear_map_is_an_affine_map(x64):
+  x = np.random.default_rng(0).random((3, 5))
+  dense = layers.linear(5, 2, dtype=jnp.float64, param_dtype=jnp.float64)
+  params = dense.init(jax.random.key(0), x)
+  own = params["params"]
+  want = x @ own["kernel"] + own["bias"]
+  np.testing.assert_allclose(dense.apply(params, x), want, rtol=1e-13)
+  for leaf in jax.tree.leaves(own):
+    assert np.abs(leaf).max() <= 5**-0.5
+
+
+@pytest.mark.parametrize(
+  ("init", "bound", "deviation"),
+  [
+    (layers.FAN_IN_UNIFORM, 300**-0.5, 900**-0.5),
+    (layers.bias_init(300), 300**-0.5, 900**-0.5),
+    (layers.XAVIER_NORMAL, np.inf, (2 / 400) ** 0.5),
+  ],
+  ids=["weights", "bias", "classifier"],
+)
+def test_initial_distributions(init, bound, deviation):
+  x = np.asarray(init(jax.random.key(0), (300, 100)))
+  assert np.abs(x).max() <= bound
+  assert abs(x.std() / deviation - 1) < 5 / np.sqrt(x.size)
+  assert abs(x.mean()) < 5 * deviation / np.sqrt(x.size)
+  if bound == np.inf:  # not cut off at two deviations
+    assert np.abs(x).max() > 3 * deviation
+
+
+def classifier(dropout):
+  model = layers.Classifier(4, dropout)
+  x = np.random.default_rng(0).standard_normal((6, 5)).astype(np.float32)
+  x = jnp.asarray(x)
+  return model, model.init(jax.random.key(0), x, train=False), x
+
+
+def test_the_classifier_is_two_maps_with_a_relu_between():
+  model, params, x = classifier(0.5)
+  hidden, score = (params["params"][name] for name in ("hidden", "score"))
+  want = np.maximum(x @ hidden["kernel"] + hidden["bias"], 0)
+  want = (want @ score["kernel"] + score["bias"])[:, 0]
+  found = jax.jit(model.apply, static_argnames="train")(params, x, train=False)
+  np.testing.assert_allclose(found, want, rtol=1e-5, atol=1e-6)
+
+
+def test_the_classifier_drops_in_training_alone():
+  model, params, x = classifier(0.5)
+  keys = {"dropout": jax.random.key(1)}
+  whole = model.apply(params, x, train=False)
+  assert not np.allclose(model.apply(params, x, train=True, rngs=keys), whole)
+  model, params, x = classifier(0.0)
+  same = model.apply(params, x, train=True, rngs=keys)
+  np.testing.assert_array_equal(same, model.apply(params, x, train=False))
+
+
+@pytest.mark.parametrize(
+  ("dtype", "logits"),
+  [(jnp.bfloat16, jnp.float32), (jnp.float32, jnp.float32)],
+)
+def test_logits_are_float32_or_better(dtype, logits):
+  model = layers.Classifier(4, 0.0, dtype=dtype)
+  x = jnp.ones((2, 3))
+  params = model.init(jax.random.key(0), x, train=False)
+  assert model.apply(params, x, train=False).dtype == logits
+  assert {leaf.dtype for leaf in jax.tree.leaves(params)} == {
+    np.dtype(np.float32)
+  }

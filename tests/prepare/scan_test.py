@@ -1,0 +1,126 @@
+"""Every file is read once, and what is wrong with it is found."""
+
+import re
+
+import numpy as np
+import pytest
+
+from adplg_jax.prepare.findings import Findings
+from adplg_jax.prepare.scan import Rules, scan
+from adplg_jax.prepare.videos import ArrayCrop, Video
+from tests import layouts
+
+
+def spoil(mine, what):
+  """Makes one file of a good folder bad."""
+  good = layouts.features("train00", 7)
+  path = mine.root / "train00.npy"
+  if what == "missing":
+    path.unlink()
+  elif what == "width":
+    np.save(path, good[:, :3])
+  elif what == "nan":
+    good[2, 1] = np.nan
+    np.save(path, good)
+  elif what == "infinity":
+    good[2, 1] = np.inf
+    np.save(path, good)
+  elif what == "empty":
+    np.save(path, good[:0])
+  elif what == "object":
+    np.save(path, np.array([None, 1]), allow_pickle=True)
+  elif what == "truncated":
+    path.write_bytes(path.read_bytes()[:-3])
+  elif what == "crops":
+    mine.rows[0]["video"] = mine.rows[1]["video"] = "train00"
+    mine.write()
+
+
+FAULTS = {
+  "missing": "missing-file: 1 .*train00.npy: no such file; correct its path",
+  "width": "wrong-width: 1 .*train00.npy: feature width is 3; most files",
+  "nan": "not-finite: 1 .*train00.npy: NaN or infinity, first in snippet 2",
+  "infinity": "not-finite: 1 .*train00.npy: NaN or infinity",
+  "empty": r"empty: 1 .*train00.npy: shape is \(0, 4\), no snippet; extract",
+  "object": "object-array: 1 .*train00.npy: an object array.*save it as float",
+  "truncated": "truncated: 1 .*train00.npy: truncated: .*copy or extract",
+  "crops": "crop-length: 1 .*train00: .*snippets, .* has .; extract",
+}
+
+
+@pytest.mark.parametrize("what", FAULTS)
+def test_bad_files_are_refused_and_leave_nothing(mine, what):
+  spoil(mine, what)
+  report = mine.report()
+  assert "Found 1 faults; nothing was written" in report
+  assert re.search(FAULTS[what], report), report
+
+
+def test_values_beyond_half_precision_are_refused(mine):
+  layouts.save(mine.root / "train00.npy", np.full((7, 4), 1e5, np.float32))
+  status, printed = mine.prepare("--dtype", "float16")
+  assert status == 1
+  assert "holds 100000, infinite as float16; use --dtype float32" in printed
+
+
+class CountedCrop(ArrayCrop):
+  """A crop that counts how often it is read."""
+
+  reads = 0
+
+  def read(self):
+    CountedCrop.reads += 1
+    return super().read()
+
+
+def scanned(arrays, rules, dtype="float32"):
+  """Scans a video of one crop for each array."""
+  findings = Findings()
+  videos = [
+    Video(f"v{i}", "train", 0, "Normal", (CountedCrop(0, x, f"f{i}"),), "k")
+    for i, x in enumerate(arrays)
+  ]
+  CountedCrop.reads = 0
+  found, width = scan(videos, findings, rules, dtype)
+  return found, width, findings.items
+
+
+def test_snippets_and_width_are_known_after_one_read():
+  arrays = [layouts.features("a", n, 4) for n in (3, 5)]
+  videos, width, items = scanned(arrays, Rules())
+  assert [video.snippets for video in videos] == [3, 5]
+  assert (width, items) == (4, [])
+  assert CountedCrop.reads == 2
+
+
+def test_the_checksum_is_of_the_features():
+  x = layouts.features("a", 3, 4)
+  other = x.copy()
+  other[2, 3] += 1
+  (one, same, changed), _, _ = scanned([x, x.copy(), other], Rules())
+  assert one.checksum == same.checksum != changed.checksum
+
+
+def test_the_width_is_the_rules_or_that_of_most_files():
+  arrays = [layouts.features("a", 3, width) for width in (4, 6, 6)]
+  _, width, items = scanned(arrays, Rules())
+  assert width == 6
+  assert [item.video for item in items] == ["v0"]
+  _, width, items = scanned(arrays, Rules(feature_width=4))
+  assert width == 4
+  assert [item.video for item in items] == ["v1", "v2"]
+
+
+@pytest.mark.parametrize(
+  ("rules", "kinds"),
+  [
+    (Rules(), []),
+    (Rules(visual_width=2), ["zero-rows"]),
+    (Rules(visual_width=2, zero_rows=True), []),
+  ],
+)
+def test_rows_of_zeros_are_looked_for_in_the_visual_channels(rules, kinds):
+  x = layouts.features("a", 3, 4)
+  x[1, :2] = 0
+  _, _, items = scanned([x], rules)
+  assert [item.kind for item in items] == kinds

@@ -1,0 +1,27 @@
+"""The options that every preparation takes."""
+
+import argparse
+
+import pytest
+
+from adplg_jax.prepare.findings import PreparationError
+from adplg_jax.prepare.source import Options, common_options
+
+
+def test_segments_must_be_positive(mine):
+  status, printed = mine.prepare(segments=0)
+  assert status == 1
+  assert "--segments is 0; allowed: 1 or more" in printed
+
+
+def test_types_that_are_not_stored_are_refused():
+  with pytest.raises(PreparationError, match="--dtype is 'int8'; allowed: fl"):
+    Options(variant="x", dtype="int8")
+
+
+def test_options_are_those_of_the_command_line():
+  """What a data set adds to it is left to the data set."""
+  given = {"variant": "x", "num_segments": 4, "dtype": "float16"}
+  arguments = argparse.Namespace(**given, skip_bad=("empty",), manifest="m")
+  options = Options(**common_options(arguments))
+  assert options == Options(**given, skip_bad=("empty",))
