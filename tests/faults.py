@@ -688,7 +688,7 @@ PREPARE = [
   ),
   *_faults(
     "prepare/writing",
-    "prepare/main",
+    "prepare/writing",
     (
       "fingerprint_ignores_spans",
       "dataclasses.replace(video, crops=())",

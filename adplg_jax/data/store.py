@@ -162,13 +162,12 @@ def open_dataset(
   opened: Any = tfds.builder_from_directory(path)
   stored = dict(opened.info.metadata)
   known = {field.name for field in dataclasses.fields(Metadata)}
-  metadata = Metadata(
-    **{
-      name: tuple(value) if isinstance(value, list) else value
-      for name, value in stored.items()
-      if name in known
-    }
-  )
+  facts: dict[str, Any] = {
+    name: tuple(value) if isinstance(value, list) else value
+    for name, value in stored.items()
+    if name in known
+  }
+  metadata = Metadata(**facts)
   official = [
     row
     for row, crop in enumerate(stored["test_crops"])

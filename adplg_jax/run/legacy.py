@@ -14,7 +14,7 @@ _OPTIMIZER = ("learning_rate", "weight_decay", "decay_factor", "decay_every")
 
 def is_legacy(config: Mapping[str, Any]) -> bool:
   """Whether a configuration has the old layout."""
-  return "model" not in config.get("video", {"model": None})
+  return "width" in config.get("video", {})
 
 
 def translate(config: Mapping[str, Any]) -> dict[str, Any]:
