@@ -2,10 +2,10 @@
 
 import json
 import os
-import subprocess
 import re
 import shlex
 import shutil
+import subprocess
 import sys
 import venv
 
