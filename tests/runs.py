@@ -86,12 +86,10 @@ def assert_same_run(one, other, config):
   )
 
 
-def start(data_dir, workdir, *, fields=TINY, file_limit=None, **changes):
+def start(data_dir, workdir, *, file_limit=None, **changes):
   """The program in a process of its own; files may grow to `file_limit`."""
   fields = {
-    **fields,
-    "data.variant": "tiny",
-    "batch_size": 4,
+    **TINY,
     "data_dir": data_dir,
     "total_steps": 100_000,
     "checkpoint.every_steps": 50,

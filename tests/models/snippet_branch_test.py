@@ -17,7 +17,7 @@ from tests.models.branches import (
 @pytest.mark.parametrize(
   ("dtype", "tolerance", "width", "lengths"),
   [
-    (jnp.float64, 1e-12, 32, (1, 7, 64, 129, 300)),
+    (jnp.float64, 1e-12, 32, (1, 64, 129)),
     (jnp.float32, 1e-5, 20, (7, 129)),
   ],
 )
@@ -41,8 +41,9 @@ def test_scores_know_all_snippets_and_the_length():
   model = snippet_branch()
   x = jnp.asarray(np.random.default_rng(0).random((1, 40, 32)), jnp.float32)
   params = jax.jit(model.init)(jax.random.key(0), x, jnp.array([40]))
-  whole = model.apply(params, x, jnp.array([40]))
-  shorter = model.apply(params, x, jnp.array([39]))
+  apply = jax.jit(model.apply)
+  whole = apply(params, x, jnp.array([40]))
+  shorter = apply(params, x, jnp.array([39]))
   assert np.abs(whole - shorter)[0, 0] > 1e-6
 
 
