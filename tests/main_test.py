@@ -45,7 +45,8 @@ def test_an_unknown_field_fails_with_the_nearest_name(data_dir, tmp_path):
   error = process.communicate(timeout=60)[1]
   assert process.returncode == 1
   said = (
-    "config.video.learning_rat is no field. Did you mean config.video.optimizer"
+    "config.video.learning_rat is not a field. "
+    "Did you mean config.video.optimizer"
   )
   assert error.startswith(said)
   assert "Traceback" not in error
@@ -112,13 +113,13 @@ def test_a_second_sigterm_ends_at_once_and_spoils_nothing(data_dir, tmp_path):
 
 
 def test_no_space_left_is_said_and_nothing_saved_is_lost(data_dir, tmp_path):
-  """Files that may not grow stand for a full disk."""
+  """A limit on the size of files simulates a full disk."""
   process = start(data_dir, tmp_path, total_steps=50)
   assert process.communicate(timeout=120) and process.returncode == 0
   process = start(data_dir, tmp_path, total_steps=100, file_limit=300_000)
   error = process.communicate(timeout=120)[1]
   assert process.returncode == 1, error
-  # TensorStore's threads print what befell them as well, before or after.
+  # TensorStore's threads print their errors as well, before or after.
   start_of = "CheckpointError: A checkpoint could not be written"
   (said,) = [line for line in error.splitlines() if start_of in line]
   assert "File too large" in said, said

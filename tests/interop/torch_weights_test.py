@@ -80,7 +80,7 @@ def test_weights_that_are_not_finite_are_refused(files, tmp_path, capsys):
 
 def test_missing_and_damaged_files(files, tmp_path, capsys):
   assert from_torch(tmp_path, video="none.pkl") == 1
-  assert "is not there" in capsys.readouterr().err
+  assert "does not exist" in capsys.readouterr().err
   data = (tmp_path / "v.pkl").read_bytes()
   (tmp_path / "half.pkl").write_bytes(data[: len(data) // 2])
   assert from_torch(tmp_path, video="half.pkl") == 1
