@@ -60,7 +60,8 @@ def test_sigterm_in_an_evaluation_stops_it(data_dir, tmp_path):
     "evaluation.batch_snippets": 1,
     "checkpoint.every_steps": 100_000,
   }
-  process = start(data_dir, tmp_path, **flags, warm_up_steps=1)
+  # With a larger model, whose evaluation takes its time.
+  process = start(data_dir, tmp_path, fields={}, **flags, warm_up_steps=1)
   file = tmp_path / "metrics.jsonl"
   wait_for(lambda: file.exists() and '"step": 60' in file.read_text(), pause=0)
   process.send_signal(signal.SIGTERM)
@@ -114,9 +115,12 @@ def test_a_second_sigterm_ends_at_once_and_spoils_nothing(data_dir, tmp_path):
 
 def test_no_space_left_is_said_and_nothing_saved_is_lost(data_dir, tmp_path):
   """A limit on the size of files simulates a full disk."""
-  process = start(data_dir, tmp_path, total_steps=50)
+  large = {"snippet.model.max_snippets": 5000}
+  process = start(data_dir, tmp_path, **large, total_steps=50)
   assert process.communicate(timeout=120) and process.returncode == 0
-  process = start(data_dir, tmp_path, total_steps=100, file_limit=300_000)
+  process = start(
+    data_dir, tmp_path, **large, total_steps=100, file_limit=300_000
+  )
   error = process.communicate(timeout=120)[1]
   assert process.returncode == 1, error
   # TensorStore's threads print their errors as well, before or after.
@@ -124,7 +128,7 @@ def test_no_space_left_is_said_and_nothing_saved_is_lost(data_dir, tmp_path):
   (said,) = [line for line in error.splitlines() if start_of in line]
   assert "File too large" in said, said
   assert "run the same command" in said
-  process = start(data_dir, tmp_path, total_steps=100)
+  process = start(data_dir, tmp_path, **large, total_steps=100)
   assert process.communicate(timeout=120) and process.returncode == 0
   steps = [line["step"] for line in lines(tmp_path) if "evaluation" not in line]
   assert steps == list(range(1, 101))

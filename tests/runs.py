@@ -18,32 +18,34 @@ from adplg_jax.run.checkpoint import Checkpointer
 ROOT = Path(__file__).parents[1]
 
 
+# A run of eight steps of the smallest model.
+TINY = {
+  "data.variant": "tiny",
+  "batch_size": 4,
+  "num_segments": 8,
+  "total_steps": 8,
+  "warm_up_steps": 2,
+  "video.model.width": 8,
+  "video.model.attention_width": 8,
+  "snippet.model.width": 8,
+  "snippet.model.windows": (2, 4),
+  "snippet.model.num_blocks": 1,
+  "snippet.model.local_head_width": 4,
+  "snippet.model.global_head_width": 4,
+  "snippet.model.feed_forward_width": 8,
+  "snippet.model.max_snippets": 160,
+  "evaluation.every_steps": 4,
+  "evaluation.batch_snippets": 256,
+  "checkpoint.every_steps": 2,
+  # All of them.
+  "checkpoint.keep": 9,
+}
+
+
 def tiny(data_dir, **changes):
-  config = synthetic.get_config("tiny")
+  config = synthetic.get_config()
   config.data_dir = str(data_dir)
-  config.update_from_flattened_dict(
-    {
-      "batch_size": 4,
-      "num_segments": 8,
-      "total_steps": 8,
-      "warm_up_steps": 2,
-      "video.model.width": 8,
-      "video.model.attention_width": 8,
-      "snippet.model.width": 8,
-      "snippet.model.windows": (2, 4),
-      "snippet.model.num_blocks": 1,
-      "snippet.model.local_head_width": 4,
-      "snippet.model.global_head_width": 4,
-      "snippet.model.feed_forward_width": 8,
-      "snippet.model.max_snippets": 160,
-      "evaluation.every_steps": 4,
-      "evaluation.batch_snippets": 256,
-      "checkpoint.every_steps": 2,
-      # All of them.
-      "checkpoint.keep": 9,
-      **changes,
-    }
-  )
+  config.update_from_flattened_dict({**TINY, **changes})
   return config
 
 
@@ -84,24 +86,22 @@ def assert_same_run(one, other, config):
   )
 
 
-def start(data_dir, workdir, *, file_limit=None, **changes):
+def start(data_dir, workdir, *, fields=TINY, file_limit=None, **changes):
   """The program in a process of its own; files may grow to `file_limit`."""
-  flags = [
-    f"--config.{name}={value}"
-    for name, value in {"total_steps": 100_000, **changes}.items()
-  ]
+  fields = {
+    **fields,
+    "data.variant": "tiny",
+    "batch_size": 4,
+    "data_dir": data_dir,
+    "total_steps": 100_000,
+    "checkpoint.every_steps": 50,
+    "evaluation.every_steps": 100_000,
+    **changes,
+  }
   process = subprocess.Popen(
     [
-      sys.executable,
-      "-m",
-      "adplg_jax.main",
-      f"--workdir={workdir}",
-      f"--config.data_dir={data_dir}",
-      "--config.data.variant=tiny",
-      "--config.batch_size=4",
-      "--config.checkpoint.every_steps=50",
-      "--config.evaluation.every_steps=100000",
-      *flags,
+      *(sys.executable, "-m", "adplg_jax.main", f"--workdir={workdir}"),
+      *(f"--config.{name}={value}" for name, value in fields.items()),
     ],
     stderr=subprocess.PIPE,
     text=True,

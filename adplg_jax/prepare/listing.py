@@ -276,7 +276,7 @@ def _check_crops(
     needed = {features.official_test_crop}
   for kind, crops, what in (
     ("missing-crops", needed - own, "lacks"),
-    ("surplus-crops", surplus, "has in addition"),
+    ("surplus-crops", surplus, "also has"),
   ):
     if crops:
       findings.add(

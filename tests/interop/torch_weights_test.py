@@ -63,7 +63,7 @@ def test_all_entries_that_are_off_stand_in_one_error(files, tmp_path, capsys):
   error = capsys.readouterr().err
   assert "missing: LSA2.to_logits.1.weight" in error
   assert "missing: norm.bias" in error
-  assert "surplus: more" in error
+  assert "not expected: more" in error
   assert "selfatt.layers.0.0.norm.weight: (3,) there, (16,) expected" in error
 
 
@@ -136,7 +136,7 @@ def test_entries_that_are_off_in_either_file_are_listed(
   for said in (
     "missing: classifier_v.3.bias",
     "missing: embedding.conv_1.0.weight",
-    "surplus: surplus",
+    "not expected: surplus",
   ):
     assert said in error
 

@@ -92,8 +92,8 @@ BAD_CELLS = {
   "label": ({"label": "2"}, "label is '2'; allowed: 0, 1, normal, anomalous"),
   "split": ({"split": "val"}, "split is 'val'; allowed: train, test"),
   "path": ({"path": ""}, "path: empty"),
-  "frames": ({"frames": "0"}, "frames: '0' is no whole number of 1 or more"),
-  "frames_text": ({"frames": "12.5"}, "frames: '12.5' is no whole number"),
+  "frames": ({"frames": "0"}, "frames: '0' is not a whole number of 1 or more"),
+  "frames_text": ({"frames": "12.5"}, "frames: '12.5' is not a whole number"),
   "per_snippet": ({"frames_per_snippet": "x"}, "frames_per_snippet: 'x' is no"),
   "spans": ({"label": 1, "spans": "5-"}, "spans: '5-' is no span"),
   "normal": ({"spans": "1-2"}, "spans: a normal video has none"),
@@ -154,7 +154,7 @@ def test_all_rows_are_looked_at(tmp_path):
   [
     (b"path,label\na.npy,0\n", "no column split; needed: path, label, split"),
     (b"", "no column path, label, split"),
-    (b"path,label,split\n", "holds no row"),
+    (b"path,label,split\n", "has no rows"),
     (b"\xff\xfe\x00", "cannot be read as CSV"),
   ],
 )

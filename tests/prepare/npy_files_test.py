@@ -78,6 +78,6 @@ def test_refuses_no_bytes_archives_and_several_crops(tmp_path):
     npy_files.read_header(path)
   np.save(path, ONES[:, None])
   with pytest.raises(
-    npy_files.FeatureFileError, match="here a file holds one crop"
+    npy_files.FeatureFileError, match="here a file has one crop"
   ):
     npy_files.read_features(path)

@@ -60,7 +60,7 @@ def test_values_beyond_half_precision_are_refused(mine):
   layouts.save(mine.root / "train00.npy", np.full((7, 4), 1e5, np.float32))
   status, printed = mine.prepare("--dtype", "float16")
   assert status == 1
-  assert "holds 100000, infinite as float16; use --dtype float32" in printed
+  assert "its largest value, 100000, is infinite as float16" in printed
 
 
 class CountedCrop(ArrayCrop):

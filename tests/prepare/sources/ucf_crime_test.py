@@ -201,7 +201,7 @@ def spoil_ucf(ucf, what):
 
 UCF_FAULTS = {
   "missing_crop": "missing-crops: 1 .* Abuse028_x264: lacks crops 4 ",
-  "surplus_crop": "surplus-crops: 1 .* Abuse001_x264: has besides crops 10 ",
+  "surplus_crop": "surplus-crops: 1 .* Abuse001_x264: also has crops 10 ",
   "crop_length": (
     r"crop-length: 1 .* most crops have 6 snippets, .*001_x264.npy has 5"
   ),
