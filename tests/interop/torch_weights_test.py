@@ -87,7 +87,7 @@ def test_missing_and_damaged_files(files, tmp_path, capsys):
   assert "damaged" in capsys.readouterr().err
   torch.save([1, 2], tmp_path / "list.pkl")
   assert from_torch(tmp_path, video="list.pkl") == 1
-  assert "no state dict" in capsys.readouterr().err
+  assert "is not a state dict" in capsys.readouterr().err
   assert not Path(tmp_path / "run").exists()
 
 
@@ -158,4 +158,4 @@ def test_weights_of_a_data_set_that_is_not_prepared_here(capsys):
   config = xd_violence.get_config("i3d")
   config.data_dir = "/nowhere"
   assert torch_weights._num_keys(config) == 9525
-  assert "is not prepared here: to train on" in capsys.readouterr().out
+  assert "is not prepared here: to train further" in capsys.readouterr().out
