@@ -1,4 +1,4 @@
-"""Converts the authors' trained weights to a run of ours, and back.
+"""Converts the authors' trained weights to a run of this package, and back.
 
   python -m adplg_jax.convert from-torch --video V.pkl --snippet S.pkl --to DIR
       [--config ucf_crime:i3d]

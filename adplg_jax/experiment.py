@@ -56,7 +56,7 @@ class Experiment:
     return sharding.make_mesh()
 
   def meta(self) -> dict[str, Any]:
-    """What a checkpoint says for `load_model`."""
+    """What `load_model` needs from a checkpoint."""
     metadata = self.dataset.metadata
     return load_model.model_meta(
       self.config, metadata.feature_width, metadata.categories
@@ -98,10 +98,10 @@ class Experiment:
     )
 
   def check_batch_size(self) -> None:
-    """Refuses a batch that the data cannot fill or the devices not share.
+    """Refuses a batch that the data cannot fill or the devices cannot share.
 
     Raises:
-      ValueError: Naming the size and what would do.
+      ValueError: Naming the size and sizes that are allowed.
     """
     check_batch_size(
       self.config.batch_size,
@@ -199,7 +199,7 @@ class Experiment:
 def open_experiment(config: Any) -> Experiment:
   """Checks a configuration and opens its data set; touches no device.
 
-  The synthetic data set is made where it is not there.
+  The synthetic data set is prepared if it is missing.
 
   Raises:
     ValueError: A field's value, or the data set, cannot be used.

@@ -144,7 +144,7 @@ def snippet_classification(
     ignored: Hard snippets and padding.
     bce: See `logit_cross_entropy`.
     drop_zero_losses: Leave out snippets whose loss is exactly 0, as the
-      reference program's nan-mean does.
+      nan-mean of the authors' program does.
 
   Returns:
     The mean; 0 when nothing is left.

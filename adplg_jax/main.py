@@ -5,7 +5,7 @@
 
 Without --config the synthetic data set is made and trained on. Exit codes: 0
 done, 1 refused or failed (the reason is printed), 42 asked to stop and saved,
-43 another process of the job is gone.
+43 another process of the job died.
 """
 
 import argparse
@@ -32,7 +32,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
   """Parses a command line.
 
   Args:
-    argv: Its words, without the authors' program.
+    argv: Its words, without the program's own name.
 
   Returns:
     `config`, loaded and with its overrides; `workdir`; `distributed`.

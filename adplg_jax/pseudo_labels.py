@@ -22,7 +22,7 @@ class Memory:
     count: [k] int32. How many entries each key has, at most H.
   """
 
-  # Annotated loosely: shapes and shardings take the arrays' place, too.
+  # Not annotated as arrays: shapes and shardings may be in their place.
   history: Any
   count: Any
 
@@ -115,7 +115,7 @@ def update(
     variance_threshold: See `denoise`.
 
   Returns:
-    The memory after the batch, and labels of which no gradient flows.
+    The memory after the batch, and labels through which no gradient flows.
   """
   raw = jax.lax.stop_gradient(raw).astype(memory.history.dtype)
   places = memory.history.shape[1]

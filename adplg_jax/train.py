@@ -139,7 +139,7 @@ def _warn_of_versions(saved: dict[str, str]) -> None:
 
 
 class _Run:
-  """What the loop uses in every step."""
+  """The loop, and what it uses in every step."""
 
   def __init__(
     self,
@@ -250,7 +250,7 @@ class _Run:
     if step not in self.checkpoints.steps():
       self._save(state, step)
     self.checkpoints.wait()
-    raise Preempted(f"Saved at step {step}; run the same command to go on.")
+    raise Preempted(f"Saved at step {step}; run the same command to continue.")
 
   def _log(self, keep: int = 0) -> None:
     """Writes the metrics of all steps but the latest `keep`.

@@ -157,7 +157,7 @@ def interleave(
 ) -> Shaped[Array, "2*b ..."]:
   """Pairs as rows of the snippet branch: normal 0, anomalous 0, normal 1, ...
 
-  So the division of b over devices stays as it is.
+  This keeps b divided over the devices as it was.
   """
   pairs = jnp.stack([normal, anomalous], axis=1)
   return pairs.reshape(-1, *pairs.shape[2:])

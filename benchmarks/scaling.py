@@ -164,7 +164,7 @@ def print_checkpoint() -> None:
 
 
 def print_longest() -> None:
-  """Memory beside arguments and result for the longest test video."""
+  """Memory besides arguments and result for the longest test video."""
   _, method = make_method("ucf_crime")
   params = shapes_of(method).snippet.params
   heads = method.snippet_branch.global_heads

@@ -1,4 +1,4 @@
-"""Time of one training step, this package beside the PyTorch reference.
+"""Time of one training step, this package and the PyTorch reference.
 
   python -m benchmarks.train_step [--batch_size 32] [--rounds 10]
 

@@ -1,7 +1,7 @@
 """Every field of a run, with the paper's sizes; data-set files change the rest.
 
-Not run by itself. The presets are `official`, which reproduces the reference
-program in every quirk, and `fixed`, which corrects the quirks listed in
+Not run by itself. The presets are `official`, which reproduces every quirk of
+the authors' program, and `fixed`, which corrects the quirks listed in
 docs/method.md, section 8: `--config=ucf_crime:features=i3d,preset=fixed`.
 """
 
@@ -97,7 +97,7 @@ def get_config(preset: str = "official", history_key: str = "video") -> Any:
   config: Any = ConfigDict()
   # Everything random is a function of this and of the step.
   config.seed = 0
-  # Where the prepared data sets are; "" is TFDS' own ($TFDS_DATA_DIR or
+  # Root of the prepared data sets; "" is TFDS' default ($TFDS_DATA_DIR or
   # ~/tensorflow_datasets).
   config.data_dir = ""
   config.data = ConfigDict()
@@ -108,27 +108,28 @@ def get_config(preset: str = "official", history_key: str = "video") -> Any:
   # Training features are kept in memory up to this size [GiB], otherwise read
   # when needed.
   config.data.cache_gib = 8.0
-  # Threads that read ahead.
+  # Threads that read training batches ahead.
   config.data.read_threads = 4
 
-  # Videos of each class in a step, over all devices (B).
+  # Videos of each class per step, over all devices (B).
   config.batch_size = 32
   # Segments a training video is averaged into (N).
   config.num_segments = 64
-  # Steps in all.
+  # Training steps in total.
   config.total_steps = 20_000
   # Steps at the start in which the snippet branch is not trained.
   config.warm_up_steps = 1_000
-  # Type of the computation: float32 | bfloat16 | float64.
+  # Floating-point type of the computation: float32 | bfloat16 | float64.
   config.precision = "float32"
-  # Products of float32: default (TF32 on GPUs) | high | highest.
+  # Precision of float32 matrix products: default (TF32 on GPUs) | high |
+  # highest.
   config.matmul_precision = "default"
-  # The same bits every time on GPUs too, at the cost of speed.
+  # Bitwise reproducible results on GPUs, too, at some cost in speed.
   config.deterministic = False
 
   config.video = ConfigDict()
   config.video.model = ConfigDict()
-  # Width that features are projected to where they have another.
+  # Model width; features of another width are projected to it.
   config.video.model.width = 1024
   # Width of queries, keys and values (A).
   config.video.model.attention_width = 512
@@ -191,7 +192,7 @@ def get_config(preset: str = "official", history_key: str = "video") -> Any:
   config.loss_weights.sparsity = 1.0
 
   config.pseudo_labels = ConfigDict()
-  # Entries that a key of the memory holds (H), at least 2.
+  # Raw pseudo-labels that the memory keeps per key (H), at least 2.
   config.pseudo_labels.history_length = 3
   # Normalised mean from which a snippet is labelled anomalous (tau_m).
   config.pseudo_labels.mean_threshold = 0.25
@@ -210,7 +211,7 @@ def get_config(preset: str = "official", history_key: str = "video") -> Any:
   config.checkpoint = ConfigDict()
   # Steps between checkpoints; one follows each evaluation, too.
   config.checkpoint.every_steps = 1_000
-  # Latest checkpoints that are kept; the selected one is kept besides.
+  # Latest checkpoints that are kept; the selected one is kept, too.
   config.checkpoint.keep = 2
   # Steps between checkpoints that are kept for good; 0 keeps none.
   config.checkpoint.keep_every_steps = 0

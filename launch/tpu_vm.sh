@@ -7,7 +7,7 @@
 #   launch/tpu_vm.sh log              follows the first worker's output
 #   launch/tpu_vm.sh stop             lets the run save and end
 #
-# --workdir and --config.data_dir must lie on storage that all workers share,
+# --workdir and --config.data_dir must be on storage that all workers share,
 # such as a Filestore share mounted on each.
 set -euo pipefail
 

@@ -11,7 +11,7 @@ import pytest
 
 PACKAGE = Path("adplg_jax")
 # What each room, or module at the root, may import of the package besides
-# itself; a name stands for all below it.
+# itself; a name includes all below it.
 ALLOWED = {
   "__init__": (),
   "configs": (),

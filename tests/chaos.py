@@ -104,7 +104,7 @@ def last_checkpoint(workdir: Path) -> int:
 
 
 def moment(kind: str, root: Path, rng: random.Random) -> Callable[[], bool]:
-  """A question that turns true when the process is where it shall be killed."""
+  """A predicate that is true once the process should be killed."""
   workdir = root / "killed"
   if kind == "preparation":
     data = root / "killed_data"

@@ -142,7 +142,7 @@ FILES = ["--video=v.pkl", "--snippet=s.pkl"]
   ("words", "said"),
   [
     (["--config=nothing"], "--config names 'nothing', but there is no such"),
-    (["--config.batch=3"], "config.batch is no field. Did you mean"),
+    (["--config.batch=3"], "config.batch is not a field. Did you mean"),
   ],
 )
 def test_a_configuration_that_cannot_be_loaded(words, said, tmp_path, capsys):

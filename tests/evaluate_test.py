@@ -44,7 +44,7 @@ def test_selection_is_stated_and_the_difference_reported(
     assert "last: step 8; selected by frame_auc on the test split: step" in out
     assert "last  selected  difference" in out
   for folder in ("results", "evaluation"):
-    told = {
+    written = {
       name: json.loads((whole / folder / name).read_text())
       for name in (
         "last/metrics.json",
@@ -52,7 +52,7 @@ def test_selection_is_stated_and_the_difference_reported(
         "selection.json",
       )
     }
-    last, selected, both = told.values()
+    last, selected, both = written.values()
     assert both["chosen_by"] == "frame_auc on the test split"
     assert (last["step"], selected["step"]) == (8, both["selected_step"])
     change = selected["frame_auc"] - last["frame_auc"]
@@ -153,7 +153,7 @@ def test_overrides_change_how_videos_are_scored(whole, tmp_path, monkeypatch):
   [
     (["video.model.dropout=0.1"], "config.video.model.dropout=0.1: the models"),
     (["snippet.model.width=4"], "config.snippet.model.width=4: the models"),
-    (["evaluation.batch=4"], "config.evaluation.batch is no field. Did you"),
+    (["evaluation.batch=4"], "config.evaluation.batch is not a field. Did you"),
     (["evaluation.batch_snippets=x"], "batch_snippets"),
     (["switches.span_ends=open"], "config.switches.span_ends is 'open'"),
   ],

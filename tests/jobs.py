@@ -41,7 +41,7 @@ LONG = ("--config.total_steps=99999", "--config.evaluation.every_steps=99999")
 
 
 def start(workdir, data_dir, *flags, devices=1):
-  """The program with so many host devices."""
+  """The program with this number of host devices."""
   return subprocess.Popen(
     [
       sys.executable,

@@ -45,7 +45,8 @@ def test_an_unknown_field_fails_with_the_nearest_name(data_dir, tmp_path):
   error = process.communicate(timeout=60)[1]
   assert process.returncode == 1
   said = (
-    "config.video.learning_rat is no field. Did you mean config.video.optimizer"
+    "config.video.learning_rat is not a field. "
+    "Did you mean config.video.optimizer"
   )
   assert error.startswith(said)
   assert "Traceback" not in error

@@ -128,8 +128,8 @@ def test_evaluations_come_in_their_rhythm_after_warm_up(data_dir, tmp_path):
   assert [line["step"] for line in evaluated] == [6, 8]
   for line in evaluated:
     assert line["selection"] == line["frame_ap_step"] != line["frame_auc"]
-  told = json.loads((tmp_path / "results" / "selection.json").read_text())
-  assert told["chosen_by"] == "frame_ap_step on the test split"
+  stored = json.loads((tmp_path / "results" / "selection.json").read_text())
+  assert stored["chosen_by"] == "frame_ap_step on the test split"
 
 
 def test_features_read_when_needed_train_the_same(

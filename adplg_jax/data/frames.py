@@ -1,4 +1,4 @@
-"""Frame labels: spans of anomalous frames, and masks of a value a frame.
+"""Frame labels: spans of anomalous frames, and masks with one value per frame.
 
 Spans are half-open, [start, end), as the annotations give their numbers.
 Source: docs/method.md, section 6.
@@ -28,7 +28,7 @@ def frame_labels(
       the last anomalous one.
 
   Returns:
-    One value a frame.
+    One value per frame.
 
   Raises:
     ValueError: Another `span_ends`.

@@ -31,7 +31,7 @@ class TrainingSet:
 
     Args:
       source: The split.
-      rows: Which of its examples take part.
+      rows: Which of its examples are used.
       columns: {name in a batch: field of the examples}.
       in_memory: Read all of them now.
       name: Their name in a progress bar.
@@ -89,7 +89,9 @@ def training_iterator(
   """
   for crops in (normal, anomalous):
     if len(crops) < batch_size:
-      raise ValueError(f"{len(crops)} crops are no batch of {batch_size}.")
+      raise ValueError(
+        f"{len(crops)} crops cannot fill a batch of {batch_size}."
+      )
 
   def stream(size: int, number: int) -> grain.MapDataset:
     indices = grain.MapDataset.range(size).seed(2 * seed + number).shuffle()
@@ -128,7 +130,7 @@ class PaddedBatch(NamedTuple):
 
 
 def padded_length(snippets: int, longest: int) -> int:
-  """Snippets a crop is padded to: few different values, little waste.
+  """Length a crop is padded to: few distinct values, little waste.
 
   Args:
     snippets: Length of the crop.
@@ -150,7 +152,7 @@ def padded_batches(
   longest: int,
   multiple: int = 1,
 ) -> Iterator[PaddedBatch]:
-  """Groups crops of similar length into batches of few different shapes.
+  """Groups crops of similar length into batches of few distinct shapes.
 
   Args:
     examples: Crops, with "features" [t, d].
@@ -177,7 +179,7 @@ def padded_batches(
 
 
 def _pad(group: list[Example], length: int, crops: int) -> PaddedBatch:
-  """Stacks crops with zeros behind each and behind the last."""
+  """Stacks crops with zeros after each and after the last."""
   first = group[0]["features"]
   features = np.zeros((crops, length, first.shape[1]), first.dtype)
   for i, example in enumerate(group):

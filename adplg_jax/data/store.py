@@ -34,7 +34,7 @@ class Metadata:
     longest_test_video: The longest test video.
     longest_test_snippets: Its snippets.
     categories: Classes of the anomalous videos; empty where the data set was
-      prepared before they were noted.
+      prepared before they were recorded.
   """
 
   feature_width: int
@@ -82,7 +82,7 @@ class Split(Sequence[dict[str, Any]]):
   def videos(self) -> list[str]:
     """The video of each example, from the metadata.
 
-    Data sets prepared before names were noted there are read for them.
+    Data sets prepared before the metadata had names are decoded for them.
     """
     if self._crops is None:
       return [example["video"] for example in self]
@@ -99,7 +99,7 @@ class Dataset:
     train_anomalous: Anomalous training crops, as segment means.
     test: Test crops, at full length.
     official_test: Those that the official evaluation scores: all, but for
-      CLIP's one a video.
+      CLIP, one per video.
   """
 
   metadata: Metadata
@@ -117,7 +117,7 @@ def data_root(data_dir: str) -> Path:
 def dataset_path(
   data_dir: str, builder: str, variant: str, num_segments: int
 ) -> Path:
-  """The folder of a data set, whether it is prepared or not."""
+  """The folder of a data set, prepared or not."""
   name = config_name(variant, num_segments)
   return data_root(data_dir) / builder / name / VERSION
 
@@ -130,7 +130,7 @@ def config_name(variant: str, num_segments: int) -> str:
 def is_prepared(
   data_dir: str, builder: str, variant: str, num_segments: int
 ) -> bool:
-  """Whether a data set is there. If it is, it is complete."""
+  """Whether a data set is prepared. If its folder exists, it is complete."""
   path = dataset_path(data_dir, builder, variant, num_segments)
   return (path / "dataset_info.json").is_file()
 
@@ -150,7 +150,7 @@ def open_dataset(
     The data set; its examples are those of `schema`.
 
   Raises:
-    NotPreparedError: It is not there; lists those that are.
+    NotPreparedError: It does not exist; lists those that do.
   """
   path = dataset_path(data_dir, builder, variant, num_segments)
   if not is_prepared(data_dir, builder, variant, num_segments):

@@ -1,4 +1,4 @@
-"""The authors' trained weights as a run of ours, and back.
+"""Converts the authors' trained weights to a run of this package, and back.
 
 Needs the extra `torch`. Only weights are ever unpickled. Source:
 docs/method.md, section 7.
@@ -59,7 +59,7 @@ def read_state_dict(path: str | Path) -> dict[str, np.ndarray]:
   try:
     loaded = torch.load(path, map_location="cpu", weights_only=True)
   except FileNotFoundError as error:
-    raise ConvertError(f"{path} is not there.") from error
+    raise ConvertError(f"{path} does not exist.") from error
   except Exception as error:
     raise ConvertError(
       f"{path} is refused: it has more than weights in it, or is damaged "
@@ -68,7 +68,7 @@ def read_state_dict(path: str | Path) -> dict[str, np.ndarray]:
     ) from error
   if not isinstance(loaded, Mapping):
     raise ConvertError(
-      f"{path} has no state dict in it, but {type(loaded).__name__}."
+      f"{path} is not a state dict, but {type(loaded).__name__}."
     )
   odd = [
     f"  {name}: {what}"
@@ -77,14 +77,14 @@ def read_state_dict(path: str | Path) -> dict[str, np.ndarray]:
   ]
   if odd:
     raise ConvertError(
-      f"{path} has entries that are no weights:\n" + "\n".join(odd)
+      f"{path} has entries that are not weights:\n" + "\n".join(odd)
     )
   # The authors' program saves float32, which is kept here.
   return {k: v.detach().float().numpy() for k, v in loaded.items()}
 
 
 def _oddity(torch: Any, value: Any) -> str:
-  """Why an entry is no array of weights; "" when it is one."""
+  """Why an entry is not an array of weights; "" if it is one."""
   if not isinstance(value, torch.Tensor):
     return f"{type(value).__name__}, not a tensor"
   if value.layout != torch.strided:
@@ -237,10 +237,12 @@ def _num_keys(config: Any) -> int:
   if not isinstance(source, OfficialSource) or (
     data.variant not in source.features
   ):
-    print(f"{name}: the weights can be scored with, but not trained on from.")
+    print(
+      f"{name}: the weights can be used for scoring, but not trained further."
+    )
     return 1
   keys = source.features[data.variant].num_keys(by_video=by_video)
-  print(f"{name}: to train on, it must have all its {keys} memory keys.")
+  print(f"{name}: to train further, it must have all its {keys} memory keys.")
   return keys
 
 

@@ -30,7 +30,7 @@ def diagonal_attention(
 ) -> Float[Array, "b n"]:
   """Attention of each snippet's query on the same snippet's key.
 
-  One dot product a snippet, soft-max over the video's snippets
+  One dot product per snippet, soft-max over the video's snippets
   (docs/method.md, section 2).
 
   Args:

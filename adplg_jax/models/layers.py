@@ -77,7 +77,7 @@ class Classifier(nn.Module):
   def __call__(
     self, x: Float[Array, "*b d"], *, train: bool
   ) -> Float[Array, "*b"]:
-    """Returns logits, one a row, in float32 or better."""
+    """Returns one logit per row, in float32 or better."""
     options = {
       "kernel_init": XAVIER_NORMAL,
       "dtype": self.dtype,

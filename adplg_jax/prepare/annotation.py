@@ -41,7 +41,7 @@ class Annotations(abc.ABC):
   @property
   @abc.abstractmethod
   def test_videos(self) -> Collection[str]:
-    """Names known to be test videos; empty where not all of them are named."""
+    """Names known to be test videos; empty where the files do not name all."""
 
   @abc.abstractmethod
   def annotate(
@@ -146,7 +146,7 @@ def _find_surplus(
 
 @dataclasses.dataclass(frozen=True)
 class MaskAnnotations(Annotations):
-  """A mask, one 0 or 1 a frame, for each anomalous test video.
+  """A mask with one 0 or 1 per frame for each anomalous test video.
 
   Masks of training videos are left alone: the weakly supervised split trains
   on part of the official test videos. A test video without a mask is normal.

@@ -1,4 +1,4 @@
-"""Everything that writes with TFDS: shards of array_record files.
+"""Everything about writing with TFDS: shards of array_record files.
 
 Without TensorFlow, and readable by `tfds.builder_from_directory`.
 """
@@ -48,7 +48,7 @@ def write_shards(
 
 
 class _Builder(tfds.core.ShardBasedBuilder, skip_registration=True):
-  """The data set as TFDS wants it."""
+  """The data set in the form that TFDS expects."""
 
   VERSION = tfds.core.Version(VERSION)
 
@@ -72,7 +72,7 @@ class _Builder(tfds.core.ShardBasedBuilder, skip_registration=True):
   def _info(self) -> tfds.core.DatasetInfo:
     return tfds.core.DatasetInfo(
       builder=self,
-      description="Snippet features of videos, one example a crop.",
+      description="Snippet features of videos, one example per crop.",
       features=schema.tfds_features(self._metadata["dtype"]),
       metadata=tfds.core.MetadataDict(self._metadata),
     )

@@ -1,6 +1,6 @@
 """The one check of a data set: files, ground truth, classes, what is left out.
 
-Everything that is wrong is found before anything is written.
+All errors are found before anything is written.
 """
 
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ class Checked(NamedTuple):
 
 
 def check(collection: Collection, options: Options) -> Checked:
-  """Reads all files and checks everything that is known of the videos.
+  """Reads all files and checks everything that is known about the videos.
 
   Args:
     collection: The data set.
@@ -100,7 +100,7 @@ def check_classes(videos: Sequence[Video], findings: Findings) -> None:
 
 
 def check_frames(video: Video, findings: Findings, rules: Rules) -> None:
-  """Holds a video's annotated frames and spans against its snippets."""
+  """Compares a video's annotated frames and spans with its snippets."""
   step, frames = video.frames_per_snippet, video.total_frames
   annotated, covered = video.annotated_frames, video.snippets * step
   if annotated is not None and abs(annotated - covered) > (

@@ -7,9 +7,9 @@ from collections.abc import Collection, Mapping, Sequence
 SHOWN = 5
 
 KINDS: Mapping[str, str] = {
-  "manifest": "rows of manifest, list or annotations that make no sense",
-  "missing-file": "feature files that are not there",
-  "unreadable": "files that are no .npy array",
+  "manifest": "invalid rows of a manifest, list or annotation file",
+  "missing-file": "feature files that do not exist",
+  "unreadable": "files that are not .npy arrays",
   "truncated": "truncated files",
   "object-array": "object arrays",
   "wrong-dtype": "arrays that are neither float16 nor float32",
@@ -100,7 +100,8 @@ class Findings:
     """
     blocking = [item for item in self.items if item.kind not in skipped]
     if blocking:
-      lines = [f"Found {len(blocking)} faults; nothing was written."]
+      errors = "error" if len(blocking) == 1 else "errors"
+      lines = [f"Found {len(blocking)} {errors}; nothing was written."]
       lines += describe(blocking)
       kinds = {item.kind for item in blocking} | set(skipped)
       if not kinds & NOT_SKIPPED:

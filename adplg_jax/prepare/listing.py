@@ -66,7 +66,7 @@ def list_videos(
     The videos.
 
   Raises:
-    PreparationError: A folder is not there, or has no feature file.
+    PreparationError: A folder does not exist, or has no feature file.
   """
   files = _find_files(naming, features, folder, findings)
   chosen = _choose(naming, files, lists, features, findings)
@@ -198,7 +198,7 @@ def _check_label(
   split: str,
   findings: Findings,
 ) -> None:
-  """Holds a training list's label column against the file's name."""
+  """Compares a training list's label column with the file's name."""
   if split == "test" or not entry.label:
     return
   if not _label_fits(naming, entry.label.strip('" '), name):

@@ -1,4 +1,4 @@
-"""manifest.csv: anyone's feature files as videos (docs/own_features.md)."""
+"""manifest.csv: a user's own feature files as videos (docs/own_features.md)."""
 
 import csv
 import dataclasses
@@ -51,10 +51,10 @@ def read_manifest(path: Path, findings: Findings) -> list[Video]:
 
   Args:
     path: The manifest.
-    findings: Gathers all rows and files that make no sense.
+    findings: Gathers all invalid rows and files.
 
   Returns:
-    The videos whose rows make sense.
+    The videos whose rows are valid.
   """
   videos: dict[str, list[_Row]] = defaultdict(list)
   seen: dict[Path, str] = {}
@@ -128,7 +128,7 @@ def _read_cells(
 def _parse_row(
   folder: Path, where: str, cells: dict[str, str], findings: Findings
 ) -> _Row | None:
-  """Parses a row; adds each cell that makes no sense to the findings."""
+  """Parses a row; adds each invalid cell to the findings."""
   faults: list[str] = []
 
   def cell(column: str, parse: Callable[[str], Any], default: Any) -> Any:

@@ -130,7 +130,7 @@ def _open(path: Path) -> np.memmap:
 
 
 def _unreadable(path: Path, error: Exception) -> FeatureFileError:
-  """Tells apart what NumPy says in several ways."""
+  """Finds out why NumPy cannot map a file."""
   size = path.stat().st_size
   if size == 0:
     return FeatureFileError(
@@ -147,7 +147,7 @@ def _unreadable(path: Path, error: Exception) -> FeatureFileError:
       return FeatureFileError(
         path,
         "unreadable",
-        f"not an .npy file, but perhaps an .npz archive ({error}); save one "
+        f"not an .npy file, perhaps an .npz archive ({error}); save one "
         "array with np.save.",
       )
     start = file.tell()

@@ -61,7 +61,7 @@ class OfficialSource(FileNaming, Source):
 
     Args:
       path: The annotation file, or the folder of masks.
-      findings: Gathers rows that make no sense.
+      findings: Gathers invalid rows.
 
     Returns:
       The annotations.

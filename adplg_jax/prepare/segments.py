@@ -38,7 +38,7 @@ def segment_means(
 def pad_or_average(
   features: Float[np.ndarray, "t d"], num_segments: int
 ) -> tuple[Float32[np.ndarray, "n d"], int]:
-  """Averages a long crop into segments; fills a short one up with zeros.
+  """Averages a long crop into segments; pads a short one with zeros.
 
   For CLIP features. Source: method.md, section 1.
 
@@ -47,7 +47,7 @@ def pad_or_average(
     num_segments: N.
 
   Returns:
-    The segments, and how many of them are not fill.
+    The segments, and how many of them are not padding.
   """
   length = len(features)
   if length > num_segments:
@@ -60,7 +60,7 @@ def pad_or_average(
 def join_audio(
   features: Float[np.ndarray, "t d"], audio: Float[np.ndarray, "s a"]
 ) -> Float[np.ndarray, "t e"]:
-  """Puts audio channels behind the visual ones, at the visual length.
+  """Appends audio channels to the visual ones, at the visual length.
 
   Longer audio is cut, shorter audio repeats its last row. Source:
   docs/datasets.md, what is checked.

@@ -1,4 +1,4 @@
-"""What a data set is to the preparation: options, a collection of videos."""
+"""The interface of a data set to its preparation: options, videos."""
 
 import abc
 import argparse
@@ -13,7 +13,7 @@ from adplg_jax.prepare.videos import Video
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Options:
-  """What every preparation is given.
+  """The options of every preparation.
 
   Attributes:
     variant: Which features, or the name of a folder data set.

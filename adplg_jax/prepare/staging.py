@@ -1,8 +1,8 @@
-"""Atomic preparation: a data set is there completely or not at all.
+"""Atomic preparation: a data set exists completely or not at all.
 
 Everything is written below a staging folder next to the final one and renamed
-at the end. A lock, which the system releases when its process ends, tells the
-staging folder of a dead preparation from one in use.
+at the end. A lock, which the system releases when its process ends, shows
+whether a staging folder is in use or of a dead preparation.
 """
 
 import contextlib
@@ -19,7 +19,7 @@ from adplg_jax.prepare.source import Options, Source
 
 
 class Prepared(NamedTuple):
-  """A data set that is there now.
+  """A prepared data set.
 
   Attributes:
     path: Its folder.
@@ -44,17 +44,17 @@ def prepare(
     source: Which.
     options: What it is given.
     root: Root of the data sets.
-    overwrite: Replace the data set if it is there; the old one stays until
+    overwrite: Replace the data set if it exists; the old one stays until
       the new one is complete.
-    exist_ok: Take the data set if it is there, and wait for it while another
+    exist_ok: Use the data set if it exists, and wait for it while another
       process prepares it.
 
   Returns:
     The data set's folder, and what was found.
 
   Raises:
-    PreparationError: It is there already, is being prepared by another
-      process, or its files have faults.
+    PreparationError: It exists already, is being prepared by another
+      process, or its files have errors.
   """
   name = config_name(options.variant, options.num_segments)
   target = root / source.name / name / VERSION

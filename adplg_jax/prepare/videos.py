@@ -1,4 +1,4 @@
-"""What a preparation works on: videos and their crops."""
+"""Videos and their crops, as preparation handles them."""
 
 import abc
 import dataclasses
@@ -16,7 +16,7 @@ from adplg_jax.prepare.npy_files import (
 )
 from adplg_jax.prepare.segments import join_audio
 
-# Classes where a data set has no others.
+# Classes of data sets that name no others.
 NORMAL = "Normal"
 ANOMALOUS = "Anomalous"
 

@@ -1,4 +1,4 @@
-"""Videos as the examples of a TFDS data set, one a crop, in shards."""
+"""Videos as the examples of a TFDS data set, one per crop, in shards."""
 
 import dataclasses
 import itertools

@@ -8,7 +8,7 @@ from adplg_jax.scoring.results import TITLES, Outcome, differences, scalars
 def table(outcome: Outcome) -> str:
   """Last and selected checkpoint side by side, and their difference.
 
-  Of an outcome that nothing was selected in, the last alone.
+  The last alone where no checkpoint was selected.
   """
   last, selected = outcome.last, outcome.selected
   heading = f"checkpoint of step {last.step}"

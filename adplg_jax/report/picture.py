@@ -62,7 +62,7 @@ def draw(path: str | Path, scored: Scored) -> None:
 
 
 def _headline(results: dict[str, Any]) -> str:
-  """What was tested."""
+  """The title: what was tested."""
   text = (
     f"{results['videos']} test videos, {results['anomalous_videos']} of them "
     f"anomalous · {results['frames']:,} frames"

@@ -1,1 +1,1 @@
-"""What serves a run: configuration, folder, checkpoints, metrics, processes."""
+"""What a run needs: configuration, folder, checkpoints, metrics, processes."""

@@ -1,4 +1,4 @@
-"""All processes of a job must agree on the run before they start it.
+"""All processes of a job must agree on a run before it starts.
 
 They exchange settings through the job's coordinator, not through devices, so
 that even processes of another precision or with other devices can be compared.
@@ -22,7 +22,7 @@ _OWN_FIELDS = (
   "config.data.read_threads",
 )
 _REFUSAL = "refusal"
-# Longer than it takes to notice that a process is gone.
+# Longer than it takes to notice that a process died.
 _TIMEOUT_MS = 300_000
 
 

@@ -65,7 +65,7 @@ def versions() -> dict[str, str]:
 
 
 class Selection(NamedTuple):
-  """What a checkpoint was evaluated to, for selecting the best.
+  """The result of a checkpoint's evaluation, for selecting the best.
 
   Attributes:
     value: Of the selection metric; the highest is the best.
@@ -77,7 +77,7 @@ class Selection(NamedTuple):
 
 
 def _rank(metrics: Any) -> Any:
-  """Orders checkpoints by their metrics; of equals the earliest is the best."""
+  """Orders checkpoints by their metrics; among equals the earliest wins."""
   return metrics["value"], -metrics["step"]
 
 
@@ -121,7 +121,7 @@ def checksums(state: Any) -> dict[str, int]:
 
 
 def _text_checksum(meta: Mapping[str, Any]) -> int:
-  """Checksum of meta data, the same before and after they were JSON."""
+  """Checksum of meta data, the same before and after they are JSON."""
   as_json = json.loads(json.dumps(meta))
   return zlib.crc32(json.dumps(as_json, sort_keys=True).encode())
 
@@ -141,7 +141,7 @@ class Checkpointer:
   """Saves in the background and restores the newest valid checkpoint.
 
   Attributes:
-    directory: Folder of the checkpoints, which are a folder a step.
+    directory: Folder of the checkpoints, one subfolder per step.
   """
 
   def __init__(
@@ -194,7 +194,7 @@ class Checkpointer:
     self._selections = self._read_selections()
 
   def _check_metrics(self) -> None:
-    """Finds damaged metrics, with which Orbax does not open a directory."""
+    """Finds damaged metrics: Orbax opens no directory that has any."""
     for file in sorted(self.directory.glob("[0-9]*/metrics/metrics")):
       try:
         _rank(json.loads(file.read_text("utf-8")))
@@ -239,7 +239,7 @@ class Checkpointer:
       selection: The result of its evaluation, if there was one.
 
     Raises:
-      CheckpointError: This or the save before could not be written, the
+      CheckpointError: This or the previous save could not be written, the
         state is not finite, or the step has a checkpoint or a later one.
     """
     latest = self._manager.latest_step()

@@ -138,7 +138,7 @@ def check_fields(names: Iterable[str], config: ConfigDict) -> None:
     config: The configuration.
 
   Raises:
-    ValueError: Naming each field that is not there, and the nearest that are.
+    ValueError: Naming each unknown field, and the nearest known ones.
   """
   fields = list(flatten(config.to_dict()))
   lines = []
@@ -146,7 +146,7 @@ def check_fields(names: Iterable[str], config: ConfigDict) -> None:
     if name not in fields:
       nearest = sorted(fields, key=lambda field: _distance(name, field))[:3]
       lines.append(
-        f"config.{name} is no field. Did you mean "
+        f"config.{name} is not a field. Did you mean "
         f"{', '.join(f'config.{field}' for field in nearest)}?"
       )
   if lines:

@@ -121,7 +121,7 @@ def check_batch_size(
     anomalous: Anomalous training crops.
 
   Raises:
-    ValueError: Naming the size and what would do.
+    ValueError: Naming the size and sizes that are allowed.
   """
   if batch_size % devices:
     below = batch_size // devices * devices

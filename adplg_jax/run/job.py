@@ -9,18 +9,18 @@ from typing import Any
 
 import jax
 
-# Another process of the job is gone: start the job again to continue.
+# Another process of the job died: start the job again to continue.
 EXIT_PEER_LOST = 43
 PEER_GONE = (
-  "Another process of the job is gone, or cannot be reached. Start all of them "
-  "again to go on from the last checkpoint."
+  "Another process of the job died, or cannot be reached. Start all of them "
+  "again to continue from the last checkpoint."
 )
-# What collectives and the coordinator report then, in errors of any type: JAX'
-# own, NumPy's, or a failed save.
+# What collectives and the coordinator then report, in errors of any type: those
+# of JAX or NumPy, or a failed save.
 _LOST = re.compile(
   "Gloo|NCCL|UNAVAILABLE|DEADLINE_EXCEEDED|CoordinationService"
 )
-# What C code calls must not be collected.
+# Callbacks of C code; they must not be garbage-collected.
 _KEPT: list[Any] = []
 
 
@@ -53,8 +53,8 @@ def start(how: str) -> None:
 def _end_aborts_with(code: int) -> None:
   """Gives an abort an exit code of our own.
 
-  JAX aborts a process whose coordinator or peer is gone, from a thread of its
-  own, and runs no Python before. The last checkpoint is as it was.
+  JAX aborts a process whose coordinator or peer died, from a thread of its
+  own, without running any Python first. The last checkpoint is unchanged.
   """
 
   def leave_now(_: int) -> None:

@@ -1,4 +1,4 @@
-"""Runs of before configurations mirrored the models: read, not trained on.
+"""Runs from before configurations mirrored the models: read, not continued.
 
 Their config.json has model and optimiser fields side by side, and their
 checkpoints/selection.json says which checkpoint was selected.

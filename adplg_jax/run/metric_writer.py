@@ -27,11 +27,12 @@ _FLUSH_SECONDS = 5.0
 
 
 class MetricWriter:
-  """Writes a step's metrics once, even when the step is done again.
+  """Writes a step's metrics once, even if the step is repeated.
 
-  `metrics.jsonl` has one line a step, {"step": ..., "time": ..., metrics}, and
-  one an evaluation, with "evaluation": true. What a killed run wrote beyond its
-  last checkpoint is removed when it continues, and TensorBoard drops it, too.
+  `metrics.jsonl` has one line per step, {"step": ..., "time": ..., metrics},
+  and one per evaluation, with "evaluation": true. What a killed run wrote
+  beyond its last checkpoint is removed when it continues, and TensorBoard drops
+  it, too.
   """
 
   def __init__(
@@ -71,7 +72,7 @@ class MetricWriter:
       self._events = _Events(events, first_step)
     with self._refusals_named(path):
       self._lines = path.open("a", encoding="utf-8")
-    # A log file is no place for a line every half second.
+    # Not a line every half second where the output is a log file.
     seconds = 0.5 if sys.stderr.isatty() else 30.0
     self._bar = tqdm(
       total=total_steps,
@@ -172,13 +173,13 @@ class MetricWriter:
 
 
 class _Events:
-  """TensorBoard events, written in this thread: a full disk stops no queue."""
+  """TensorBoard events, written by the caller: a full disk raises there."""
 
   def __init__(self, folder: Path, first_step: int):
     """Starts a file; events after `first_step` in older ones are forgotten.
 
     Args:
-      folder: Of the event files; made when it is not there.
+      folder: Of the event files; made if missing.
       first_step: Steps that are done.
     """
     self.folder = folder

@@ -38,7 +38,7 @@ class Preemption:
     self.unsaved = False
     self._asked = threading.Event()
     self._closed = threading.Event()
-    # Threads started before may receive a signal in spite of the mask.
+    # Threads that already run may receive a signal in spite of the mask.
     self._handlers = {
       number: signal.signal(number, lambda got, _: self._take(got))
       for number in _SIGNALS

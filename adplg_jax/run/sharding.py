@@ -19,8 +19,8 @@ AXIS = "data"
 def make_mesh(num_devices: int | None = None) -> jax.sharding.Mesh:
   """One axis over all devices of the job (or the first `num_devices`).
 
-  Not `jax.make_mesh`, which mixes the processes of a TPU slice for the sake of
-  its wires: the rows of a batch are divided over the devices in the order of
+  Not `jax.make_mesh`, which mixes the processes of a TPU slice to suit
+  its wiring: the rows of a batch are divided over the devices in the order of
   the processes that read them.
 
   Raises:
@@ -81,7 +81,7 @@ def fetch(x: jax.Array) -> np.ndarray:
   if jax.process_count() == 1:
     return np.asarray(x)
   gathered = multihost_utils.process_allgather(x, tiled=True)
-  # A peer that is gone is a JaxRuntimeError here, a ValueError in NumPy.
+  # A dead peer raises a JaxRuntimeError here, a ValueError in NumPy.
   return np.asarray(jax.block_until_ready(gathered))
 
 

@@ -93,7 +93,7 @@ class Workdir:
     """Locks the folder and compares its configuration and data.
 
     Args:
-      path: The folder; made when it is not there.
+      path: The folder; made if missing.
       config: The run's configuration.
       facts: Properties of its data set; None when it has none yet.
 

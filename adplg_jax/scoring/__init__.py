@@ -1,1 +1,1 @@
-"""From features to scores, and what the scores are worth."""
+"""From features to scores, and from scores to metrics."""

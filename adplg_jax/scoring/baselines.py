@@ -1,4 +1,4 @@
-"""Simple things that a trained model must beat.
+"""Simple baselines that a trained model must beat.
 
 Three scores that need no training, and a linear max-pooling multiple-instance
 (MIL) model: the score of a video is that of its highest segment.
@@ -17,18 +17,18 @@ Features = Float[np.ndarray, "t d"]
 
 
 def feature_norm(features: Features) -> Float[np.ndarray, "t"]:
-  """How loud each snippet is."""
+  """Norm of each snippet's features."""
   return np.linalg.norm(_float64(features), axis=-1)
 
 
 def distance_to_mean(features: Features) -> Float[np.ndarray, "t"]:
-  """How far each snippet is from its video's mean."""
+  """Distance of each snippet from its video's mean."""
   features = _float64(features)
   return np.linalg.norm(features - features.mean(0), axis=-1)
 
 
 def change(features: Features) -> Float[np.ndarray, "t"]:
-  """How far each snippet is from the one before; the first has 0."""
+  """Distance of each snippet from the previous one; 0 for the first."""
   features = _float64(features)
   return np.linalg.norm(
     np.diff(features, axis=0, prepend=features[:1]), axis=-1
@@ -90,7 +90,7 @@ def train_linear_mil(
 
   Args:
     batches: Training batches; features [b n d] of both classes.
-    steps: How many; as many as the real model's.
+    steps: Their number; that of the real model.
     learning_rate: Adam's. Of the rates tried from 1e-3 to 1e-1, this one does
       best on the synthetic test split; weight decay did not help.
 

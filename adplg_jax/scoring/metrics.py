@@ -1,4 +1,4 @@
-"""What a scored test split is worth: AUC, AP and the field's other measures.
+"""Metrics of a scored test split: AUC, AP and the field's other measures.
 
 Arrays alone, scikit-learn does the arithmetic. Source: docs/method.md, section
 6.
@@ -126,7 +126,7 @@ def _check(video: VideoScore) -> None:
   """Refuses a video that would invalidate every metric.
 
   Raises:
-    ValueError: Scores or truth are of no use; names the video.
+    ValueError: Scores or truth are unusable; names the video.
   """
   if video.scores.size == 0:
     fault = "has no frames"
@@ -137,7 +137,7 @@ def _check(video: VideoScore) -> None:
   elif video.truth.shape != video.scores.shape:
     fault = (
       f"has {len(video.scores)} frame scores but {len(video.truth)} frame "
-      "labels; they must be as many"
+      "labels; their numbers must be equal"
     )
   elif not np.isin(video.truth, (0, 1)).all():
     fault = "has frame labels other than 0 and 1"

@@ -62,7 +62,7 @@ def selection_metric(config: Any, results: Mapping[str, Any]) -> str:
 
   Returns:
     config.selection.metric; video_auc on validation videos, which have no frame
-    labels, and on a test split of which they are not known.
+    labels, and on a test split without them.
   """
   metric = config.selection.metric
   if metric == "frame_ap" and config.switches.average_precision == "step":
@@ -96,7 +96,7 @@ def write_outcome(folder: str | Path, outcome: Outcome) -> None:
   """Writes `last/` and `selected/`, and their difference in selection.json.
 
   Args:
-    folder: Where; made when it is not there.
+    folder: Where; made if missing.
     outcome: Both checkpoints, scored.
   """
   folder = Path(folder)
@@ -119,7 +119,7 @@ def write_results(folder: str | Path, scored: Scored) -> None:
   where has_truth is false). No pickle in it.
 
   Args:
-    folder: Where; made when it is not there.
+    folder: Where; made if missing.
     scored: What is written.
   """
   folder, videos = Path(folder), scored.videos

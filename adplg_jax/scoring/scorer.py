@@ -91,13 +91,13 @@ def score_videos(
     longest: Longest video the model takes [snippets].
     mesh: The devices.
     span_ends: Whether annotated spans end "exclusive" or "inclusive".
-    stop: Asked before each batch, with its number.
+    stop: Called before each batch with its number; true stops.
 
   Returns:
     The videos, in order of their names.
 
   Raises:
-    StoppedError: `stop` said so.
+    StoppedError: `stop` returned true.
     ValueError: Crops of a video that differ in length.
   """
   videos: dict[str, _Video] = {}
@@ -171,7 +171,7 @@ def score_split(
   examples: Iterable[Mapping[str, Any]],
   stop: Callable[[int], bool] = _never,
 ) -> list[metrics.VideoScore]:
-  """`score_videos` as a configuration says."""
+  """`score_videos` with the settings of a configuration."""
   return score_videos(
     score,
     params,
@@ -187,7 +187,7 @@ def score_split(
 def with_progress(
   examples: Sequence[Mapping[str, Any]],
 ) -> Iterator[Mapping[str, Any]]:
-  """Shows how many crops are scored, until all are."""
+  """Shows a progress bar of the crops while they are scored."""
   return iter(
     tqdm(
       examples,

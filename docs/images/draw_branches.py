@@ -232,7 +232,7 @@ def draw_snippet_branch(axes: Axes):
 
 
 def main():
-  """Draws the file beside this one."""
+  """Draws the image next to this file."""
   figure = Figure(figsize=(WIDTH / 10, HEIGHT / 10), facecolor="white")
   axes = figure.add_axes((0, 0, 1, 1))
   axes.set(xlim=(0, WIDTH), ylim=(0, HEIGHT))

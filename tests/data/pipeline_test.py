@@ -108,7 +108,7 @@ def test_only_rows_that_take_part_are_read(in_memory):
 
 
 def test_a_class_smaller_than_a_batch_is_refused():
-  with pytest.raises(ValueError, match="3 crops are no batch of 4"):
+  with pytest.raises(ValueError, match="3 crops cannot fill a batch of 4"):
     iterate(anomalous=3)
 
 

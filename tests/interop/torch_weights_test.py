@@ -80,14 +80,14 @@ def test_weights_that_are_not_finite_are_refused(files, tmp_path, capsys):
 
 def test_missing_and_damaged_files(files, tmp_path, capsys):
   assert from_torch(tmp_path, video="none.pkl") == 1
-  assert "is not there" in capsys.readouterr().err
+  assert "does not exist" in capsys.readouterr().err
   data = (tmp_path / "v.pkl").read_bytes()
   (tmp_path / "half.pkl").write_bytes(data[: len(data) // 2])
   assert from_torch(tmp_path, video="half.pkl") == 1
   assert "damaged" in capsys.readouterr().err
   torch.save([1, 2], tmp_path / "list.pkl")
   assert from_torch(tmp_path, video="list.pkl") == 1
-  assert "no state dict" in capsys.readouterr().err
+  assert "is not a state dict" in capsys.readouterr().err
   assert not Path(tmp_path / "run").exists()
 
 
@@ -158,4 +158,4 @@ def test_weights_of_a_data_set_that_is_not_prepared_here(capsys):
   config = xd_violence.get_config("i3d")
   config.data_dir = "/nowhere"
   assert torch_weights._num_keys(config) == 9525
-  assert "is not prepared here: to train on" in capsys.readouterr().out
+  assert "is not prepared here: to train further" in capsys.readouterr().out

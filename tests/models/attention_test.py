@@ -10,7 +10,7 @@ LENGTHS = (1, 2, 7, 37, 64, attention.DENSE, attention.DENSE + 1, 200, 333)
 
 
 def naive_local(q, k, v, window, shift):
-  """The banded form in NumPy, zero rows appended as the program does."""
+  """The banded form in NumPy, zero rows appended as the authors do."""
   t, heads, width = q.shape
   frequencies = attention.rotary_frequencies(width).astype(float)
 

@@ -81,9 +81,9 @@ def test_bfloat16_stays_near_float32():
 
 
 def test_official_size():
-  # 87 483 457 in the program, less what never gets a gradient: four token
-  # tables 256 x 1024, the feed-forwards that are never called, and one layer
-  # norm.
+  # 87 483 457 in the authors' program, less what never gets a gradient: four
+  # token tables 256 x 1024, the feed-forwards that are never called, and one
+  # layer norm.
   unused = 4 * (256 * 1024 + 2 * 1024 + 5460 * 1024 + 1024 * 2730) + 2 * 1024
   switches = {"mask_padded_keys": False, "rotary_query_shift": True}
   full = SnippetBranch(**base.get_config().snippet.model, **switches)

@@ -55,7 +55,7 @@ class Step(NamedTuple):
 
 
 class Trajectory:
-  """A training run of the program.
+  """A training run of the authors' program.
 
   Attributes:
     arrays: All the file holds.

@@ -54,7 +54,7 @@ class JaxImplementation:
     )
 
   def _params(self, entries: list[torch_names.Entry], init: Any) -> Any:
-    """Our parameters, filled by the recipe under the program's names."""
+    """Our parameters, filled by the recipe under the authors' names."""
     shapes = jax.eval_shape(init, jax.random.key(0))["params"]
     theirs = {
       entry.theirs: golden.weight(

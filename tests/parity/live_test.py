@@ -26,7 +26,7 @@ TOLERANCE = {
   "float32": (1e-5, 1e-4, 1e-3),
 }
 # Adam carries the rounding of a gradient next to 0 into its parameter up to
-# learning rate / 1e-8 times larger; of 53 million some lie there.
+# learning rate / 1e-8 times larger, as for some of 53 million.
 FULL_WIDTH_STATE = {"float64": 1e-7, "float32": 1e-2}
 
 

@@ -12,7 +12,7 @@ class StepResult(NamedTuple):
   """A training step.
 
   Attributes:
-    losses: By the program's names.
+    losses: By the names of the authors' program.
     smooth: Smoothness.
     sparsity: Sparsity.
     labels: Pseudo-labels used [b, n]; what hard ones hold does not matter.

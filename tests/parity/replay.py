@@ -260,7 +260,7 @@ def _check_losses(
 def _check_labels(
   checker: _Checker, results: list[StepResult], tight: float
 ) -> None:
-  """Hard ones stand as a value > 10, and as 0 in the visible labels."""
+  """Hard ones are a value > 10, and 0 in the visible labels."""
   checker.use("pseudo_labels")
   golden_labels = checker.arrays["pseudo_labels"]
   hard = np.stack([result.hard for result in results])

@@ -87,7 +87,7 @@ def table(width: str) -> str:
 
 
 def put(text: str, content: str) -> str:
-  """The text with what stands between the marks replaced.
+  """The text with the part between the marks replaced.
 
   Raises:
     ValueError: The marks are missing.

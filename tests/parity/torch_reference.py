@@ -2,7 +2,7 @@
 
 What the package is held against: eager, N x N attention with its diagonal
 taken, local attention by windows that look around, the memory in a dict.
-Parameters bear the program's names, those it never uses included. Source:
+Parameters have the authors' names, including those they never use. Source:
 docs/method.md, sections 2 to 5 and 7.
 """
 
@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-# Parameters that the program builds and never uses.
+# Parameters that the authors' program builds and never uses.
 UNUSED = re.compile(r"norm\.|LSA\d+\.(token_emb\.|layers\.0\.1\.)")
 
 
@@ -193,7 +193,7 @@ class _LocalHeads(nn.Module):
 
 
 def _unused_feed_forward(width: int) -> nn.Sequential:
-  """The feed-forward part that the program builds and never calls."""
+  """The feed-forward part that the authors' program never calls."""
   inner = width * 4 * 2 // 3
   return nn.Sequential(
     nn.LayerNorm(width),

@@ -41,7 +41,7 @@ FAULTS = {
 def test_bad_rows_are_refused_and_leave_nothing(mine, what):
   spoil(mine, what)
   report = mine.report()
-  assert "Found 1 faults; nothing was written" in report
+  assert "Found 1 error; nothing was written" in report
   assert re.search(FAULTS[what], report), report
 
 
@@ -53,7 +53,7 @@ def test_all_faults_are_in_one_report(mine):
   mine.rows[2]["path"] = "gone.npy"
   mine.write()
   report = mine.report()
-  assert "Found 3 faults" in report
+  assert "Found 3 errors" in report
   for kind in ("manifest: 1", "missing-file: 1", "not-finite: 1"):
     assert kind in report
 
@@ -71,7 +71,7 @@ def test_skip_bad_that_leaves_a_class_empty_is_refused(mine):
     np.save(mine.root / f"{name}.npy", np.full((7, 4), np.nan, np.float32))
   status, printed = mine.prepare("--skip-bad", "all")
   assert status == 1
-  assert "Found 1 faults" in printed
+  assert "Found 1 error" in printed
   assert "train: no normal video" in printed
 
 

@@ -48,7 +48,7 @@ def test_the_first_few_of_each_kind_are_described():
   findings = found(*["truncated"] * (SHOWN + 2), "manifest")
   lines = describe(findings.items)
   # In the order of the kinds, whatever was found first.
-  assert lines[0].startswith("manifest: 1 (rows of manifest")
+  assert lines[0].startswith("manifest: 1 (invalid rows of")
   assert lines[1] == f"  file{SHOWN + 2}: is bad."
   assert lines[2] == f"truncated: {SHOWN + 2} (truncated files)"
   assert lines[-2:] == [f"  file{SHOWN - 1}: is bad.", "  ... and 2 more"]
@@ -67,7 +67,7 @@ def test_other_kinds_are_reported_with_the_argument_that_skips_them():
   with pytest.raises(PreparationError) as error:
     found("empty", "truncated").dropped(["empty", "zero-rows"])
   first, *_, last = str(error.value).splitlines()
-  assert first == "Found 1 faults; nothing was written."
+  assert first == "Found 1 error; nothing was written."
   assert last.endswith("--skip-bad empty,truncated,zero-rows")
   assert "video0" not in str(error.value)
 

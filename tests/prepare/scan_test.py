@@ -52,7 +52,7 @@ FAULTS = {
 def test_bad_files_are_refused_and_leave_nothing(mine, what):
   spoil(mine, what)
   report = mine.report()
-  assert "Found 1 faults; nothing was written" in report
+  assert "Found 1 error; nothing was written" in report
   assert re.search(FAULTS[what], report), report
 
 

@@ -1,4 +1,4 @@
-"""Totals of a published data set beside those expected."""
+"""Totals of a published data set next to those expected."""
 
 from adplg_jax.prepare.layout import Expected, Features
 from adplg_jax.prepare.totals import totals

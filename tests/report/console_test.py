@@ -42,9 +42,9 @@ def test_last_selected_and_their_difference_stand_together(tmp_path):
     f"{best - last:+.4f}",
   ]
   write_outcome(tmp_path, outcome)
-  told = json.loads((tmp_path / "selection.json").read_text())
-  assert told["selected_minus_last"]["frame_auc"] == best - last
-  assert (told["selected_step"], told["last_step"]) == (7, 9)
+  stored = json.loads((tmp_path / "selection.json").read_text())
+  assert stored["selected_minus_last"]["frame_auc"] == best - last
+  assert (stored["selected_step"], stored["last_step"]) == (7, 9)
   for name, one in (("last", outcome.last), ("selected", selected)):
     stored = json.loads((tmp_path / name / "metrics.json").read_text())
     assert stored == {"step": one.step, **one.results}

@@ -115,7 +115,7 @@ def test_no_field_can_be_added_to_what_was_loaded():
   loaded = config.load_config("synthetic")
   with pytest.raises(AttributeError):
     loaded.seeds = 3
-  with pytest.raises(ValueError, match=r"config\.seeds is no field"):
+  with pytest.raises(ValueError, match=r"config\.seeds is not a field"):
     config.override(loaded, ["--config.seeds=3"])
 
 
@@ -191,6 +191,8 @@ def test_every_unknown_field_is_named():
   with pytest.raises(ValueError) as error:
     config.check_fields(["lr", "seed", "sed"], synthetic.get_config())
   first, second, last = str(error.value).splitlines()
-  assert first.startswith("config.lr is no field.")
-  assert second.startswith("config.sed is no field. Did you mean config.seed")
+  assert first.startswith("config.lr is not a field.")
+  assert second.startswith(
+    "config.sed is not a field. Did you mean config.seed"
+  )
   assert last == "README.md lists all fields."

@@ -37,7 +37,7 @@ def old(whole, steps, tmp_path):
 def test_fields_of_the_old_layout():
   config = base.get_config().to_dict()
   stored = old_config(config)
-  # As the program of before wrote them.
+  # As the version before wrote them.
   assert sorted(stored["video"]) == [
     "attention_width",
     "classifier_width",

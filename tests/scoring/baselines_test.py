@@ -39,7 +39,7 @@ def test_a_single_snippet_has_a_score(name):
 
 
 def batch(rng, b=16, n=12, d=6):
-  """Videos whose anomaly, two segments long, lies in feature 1."""
+  """Videos whose anomaly, two segments long, is in feature 1."""
   normal = rng.standard_normal((b, n, d))
   anomalous = rng.standard_normal((b, n, d))
   start = rng.integers(0, n - 1, b)

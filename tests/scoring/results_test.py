@@ -19,8 +19,8 @@ def test_results_come_back_from_the_files(tmp_path, spans_known):
   write_results(tmp_path / "new", scored(videos))
   folder = tmp_path / "new"
   assert {f.name for f in folder.iterdir()} == {"metrics.json", "scores.npz"}
-  told = json.loads((folder / "metrics.json").read_text())
-  assert told == {"step": 7, **results}
+  stored = json.loads((folder / "metrics.json").read_text())
+  assert stored == {"step": 7, **results}
   with np.load(folder / "scores.npz", allow_pickle=False) as stored:
     borders = np.cumsum(stored["frames"])[:-1]
     again = [

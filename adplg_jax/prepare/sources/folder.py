@@ -1,4 +1,4 @@
-"""Feature files of one's own, listed in a manifest (docs/own_features.md)."""
+"""A user's own feature files, listed in a manifest (docs/own_features.md)."""
 
 import argparse
 import dataclasses

@@ -1,4 +1,4 @@
-"""Synthetic videos: made on the spot, so that nothing has to be downloaded."""
+"""Synthetic videos: generated, so that nothing has to be downloaded."""
 
 import argparse
 

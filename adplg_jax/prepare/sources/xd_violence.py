@@ -97,7 +97,7 @@ def read_rows(path: Path, findings: Findings) -> dict[str, Annotation]:
 
   Args:
     path: The annotation file.
-    findings: Gathers rows that make no sense.
+    findings: Gathers invalid rows.
 
   Returns:
     Annotations by the video's name; some names carry .mp4, which is dropped.

@@ -1,4 +1,4 @@
-"""ShanghaiTech: names, masks, preparation, faults."""
+"""ShanghaiTech: names, masks, preparation, errors."""
 
 import re
 import shutil

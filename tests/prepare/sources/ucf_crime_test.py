@@ -1,4 +1,4 @@
-"""UCF-Crime: names, annotation rows, preparation, and every fault."""
+"""UCF-Crime: names, annotation rows, preparation, and every error."""
 
 import re
 import shutil
@@ -215,7 +215,7 @@ UCF_FAULTS = {
   "zip": "unreadable: 1 .*001_x264.npy: not an .npy file",
   "negative": "unreadable: 1 .*001_x264.npy: cannot be read",
   "header": "unreadable: 1 .*001_x264.npy: not an .npy file",
-  "unreadable_video": "Found 10 faults.* truncated: 10 .*Abuse028",
+  "unreadable_video": "Found 10 errors.* truncated: 10 .*Abuse028",
   "object": "object-array: 1 .*001_x264.npy: an object array",
   "class": "unknown-class: 1 .*Dancing001_x264.npy: class 'Dancing'; allowed:",
   "name": "unknown-name: 1 .*abuse one.npy: the name is not NAME_x264.npy",
@@ -257,9 +257,9 @@ def test_all_faults_are_gathered_and_may_be_left_out(ucf):
   spoil_ucf(ucf, "missing_crop")
   spoil_ucf(ucf, "class")
   report = ucf.report()
-  assert "Found 3 faults" in report
+  assert "Found 3 errors" in report
   assert "--skip-bad missing-crops,not-finite,unknown-class" in report
-  # The totals stand in the report too.
+  # The report has the totals, too.
   assert "test frames 576 1109680" in report
   kinds = "missing-crops,not-finite,unknown-class"
   status, printed = ucf.prepare("--skip-bad", kinds)

@@ -1,4 +1,4 @@
-"""XD-Violence: names, annotation rows, preparation, audio, faults."""
+"""XD-Violence: names, annotation rows, preparation, audio, errors."""
 
 import re
 import shutil
@@ -83,7 +83,7 @@ def test_xd_violence_without_audio(xd):
 
 
 def test_audio_keeps_its_own_precision(xd):
-  """A float16 video beside float32 audio that float16 cannot hold."""
+  """A float16 video with float32 audio that exceeds float16."""
   for path in (xd.root / "i3d-features/RGB").glob("v=b*.npy"):
     np.save(path, np.load(path).astype(np.float16))
   (sound,) = (xd.root / "vggish-features/train").glob("v=b*.npy")
