@@ -194,18 +194,27 @@ class Checkpointer:
     self._selections = self._read_selections()
 
   def _check_metrics(self) -> None:
-    """Finds damaged metrics: Orbax opens no directory that has any."""
-    for file in sorted(self.directory.glob("[0-9]*/metrics/metrics")):
-      try:
-        _rank(json.loads(file.read_text("utf-8")))
-      except (ValueError, KeyError, TypeError) as error:
-        message = f"{file} is damaged ({error})."
-        if self._read_only:
-          raise CheckpointError(
-            f"{message} Move its checkpoint out of the folder."
-          ) from error
-        logging.error(message)
-        self._move_aside(file.parent.parent)
+    """Finds damaged metrics: Orbax opens no directory that has any.
+
+    Only the first process looks and moves them, so that all processes of a job
+    take part in the same collectives whatever they would have seen.
+    """
+    if self._read_only or jax.process_index() == 0:
+      for file in sorted(self.directory.glob("[0-9]*/metrics/metrics")):
+        try:
+          metrics = json.loads(file.read_text("utf-8"))
+          _rank(metrics)
+          Selection(float(metrics["value"]), metrics["chosen_by"])
+        except (ValueError, KeyError, TypeError) as error:
+          message = f"{file} is damaged ({error})."
+          if self._read_only:
+            raise CheckpointError(
+              f"{message} Move its checkpoint out of the folder."
+            ) from error
+          logging.error(message)
+          self._move_aside(file.parent.parent)
+    if not self._read_only:
+      multihost_utils.sync_global_devices("checkpoint metrics checked")
 
   def _read_selections(self) -> dict[int, Selection]:
     """The selection metrics of all checkpoints that were evaluated."""
@@ -464,19 +473,19 @@ class Checkpointer:
     """Forgets a damaged checkpoint."""
     if self._read_only:
       return
-    self._move_aside(self.directory / str(step))
+    if jax.process_index() == 0:
+      self._move_aside(self.directory / str(step))
+    multihost_utils.sync_global_devices("checkpoint set aside")
     self._manager.reload()
     self._selections.pop(step, None)
 
   def _move_aside(self, folder: Path) -> None:
     """Moves a damaged checkpoint to `damaged/`."""
     aside = self.directory.parent / "damaged" / folder.name
-    if jax.process_index() == 0:
-      shutil.rmtree(aside, ignore_errors=True)
-      aside.parent.mkdir(exist_ok=True)
-      folder.rename(aside)
-      logging.error("The damaged checkpoint was moved to %s.", aside)
-    multihost_utils.sync_global_devices("checkpoint set aside")
+    shutil.rmtree(aside, ignore_errors=True)
+    aside.parent.mkdir(exist_ok=True)
+    folder.rename(aside)
+    logging.error("The damaged checkpoint was moved to %s.", aside)
 
   def _failed(self, error: Exception) -> CheckpointError:
     return CheckpointError(

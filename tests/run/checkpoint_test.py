@@ -276,7 +276,10 @@ def test_an_evaluated_step_is_not_saved_twice(tmp_path):
     checkpoints.save(1, STATE, {}, metric(0.6))
 
 
-@pytest.mark.parametrize("text", ["", "[1]", '{"value": 1}'])
+@pytest.mark.parametrize(
+  "text",
+  ["", "[1]", '{"value": 1}', '{"value": 0.5, "step": 3}'],
+)
 def test_damaged_metrics_are_named(tmp_path, text):
   checkpoints = filled(tmp_path, (1, 2))
   checkpoints.save(3, STATE, {}, metric(0.5))
