@@ -97,7 +97,7 @@ def _checksums(leaves: list[jax.Array]) -> list[jax.Array]:
 
 
 def _as_words(x: jax.Array) -> jax.Array:
-  """The bytes of an array of any type as 32-bit words, zeros at the end."""
+  """The bytes of a boolean, integer or real array as words, zero-padded."""
   if x.dtype == jnp.bool_:
     x = x.astype(jnp.uint8)
   x = x.ravel()
