@@ -1,11 +1,14 @@
 """The picture of results: ROC, precision-recall and score timelines."""
 
+import functools
 import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from absl import logging
+from matplotlib import font_manager
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from sklearn import metrics as sk
@@ -19,12 +22,14 @@ from adplg_jax.scoring.results import Scored
 _SCORE, _TRUTH, _POINT, _CHANCE = "#0072B2", "#E69F00", "#D55E00", "#767676"
 _TIMELINES = 6
 _LONGEST_TITLE = 78
+_LONGEST_CATEGORY = 30
 
 
 def draw(path: str | Path, scored: Scored) -> None:
   """Draws ROC, precision-recall and score timelines into one PNG.
 
-  Without frame labels the curves are over videos.
+  Without frame labels the curves are over videos. Characters of names that the
+  font lacks are shown as escapes, with one note in the log.
 
   Args:
     path: The file.
@@ -40,6 +45,7 @@ def draw(path: str | Path, scored: Scored) -> None:
   roc, precision_recall = curves.subplots(2, 1)
   _draw_curves(roc, precision_recall, videos, results)
   chosen = _choose(videos)
+  _note_lacking("".join(v.name + v.category for v in chosen))
   axes = timelines.subplots(len(chosen), 1, squeeze=False)[:, 0]
   for axis, video in zip(axes, chosen, strict=True):
     _draw_timeline(axis, video, results["best_f1"])
@@ -190,17 +196,50 @@ def _draw_timeline(
       label="threshold of the best F1",
     )
   unknown = "" if truth is not None else ", spans not known"
-  title = _shorten(video.name, f" ({video.category}{unknown})")
+  category = _shorten(video.category, _LONGEST_CATEGORY)
+  rest = f" ({category}{unknown})"
+  title = _shorten(video.name, _LONGEST_TITLE - len(rest)) + rest
   axis.set_title(title, fontsize=9, loc="left", parse_math=False)
   axis.set(
     xlim=(0, frames), ylim=(-0.03, 1.03), yticks=(0, 0.5, 1), ylabel="score"
   )
 
 
-def _shorten(name: str, rest: str) -> str:
-  """Leaves out the middle of a name that would not fit."""
-  left = _LONGEST_TITLE - len(rest)
-  if len(name) > left:
-    half = (left - 1) // 2
-    name = f"{name[:half]}…{name[-half:]}"
-  return name + rest
+def _shorten(name: str, longest: int) -> str:
+  """Leaves out the middle of a name that would not fit.
+
+  What the font lacks is escaped, and no escape is cut.
+  """
+  parts = [c if ord(c) in _glyphs() else _escape(c) for c in name]
+  if sum(map(len, parts)) > longest:
+    half = (longest - 1) // 2
+    parts = [*_fitting(parts, half), "…", *_fitting(parts[::-1], half)[::-1]]
+  return "".join(parts)
+
+
+def _fitting(parts: list[str], longest: int) -> list[str]:
+  """The first parts that together are not longer than `longest`."""
+  return parts[: int((np.cumsum([len(p) for p in parts]) <= longest).sum())]
+
+
+@functools.cache
+def _glyphs() -> frozenset[int]:
+  """Code points that the picture's font can show."""
+  font = font_manager.findfont(font_manager.FontProperties())
+  return frozenset(font_manager.get_font(font).get_charmap())
+
+
+def _escape(character: str) -> str:
+  return character.encode("unicode_escape").decode("ascii")
+
+
+def _note_lacking(text: str) -> None:
+  """Notes, once for all names, what is shown as escapes."""
+  lacking = list(dict.fromkeys(c for c in text if ord(c) not in _glyphs()))
+  if lacking:
+    logging.warning(
+      "The picture's font lacks %d characters of the videos' names; they are "
+      "shown as escapes, the first as %s.",
+      len(lacking),
+      _escape(lacking[0]),
+    )

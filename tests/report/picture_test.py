@@ -86,3 +86,24 @@ def test_names_may_be_long_and_hold_dollars(monkeypatch, tmp_path):
   assert len(title) <= 78
   assert title.startswith("a $x_{y$ very")
   assert title.endswith("0 (Abuse)")
+
+
+def test_what_the_font_lacks_is_escaped_with_one_note(
+  monkeypatch, tmp_path, caplog
+):
+  """Chinese and emoji; Arabic, accents and their like are in the font."""
+  videos = make_videos(name="监控 \N{AUTOMOBILE} كاميرا é\n")
+  axes = drawn(monkeypatch, tmp_path, videos)
+  title = axes[2].get_title(loc="left")
+  assert title == "\\u76d1\\u63a7 \\U0001f697 كاميرا é\\n0 (Abuse)"
+  notes = [r.getMessage() for r in caplog.records if r.levelname == "WARNING"]
+  assert notes == [
+    "The picture's font lacks 4 characters of the videos' names; they are "
+    "shown as escapes, the first as \\u76d1."
+  ]
+
+
+def test_no_escape_is_cut(monkeypatch, tmp_path):
+  axes = drawn(monkeypatch, tmp_path, make_videos(name="监" * 40))
+  title = axes[2].get_title(loc="left")
+  assert title == "\\u76d1" * 5 + "…" + "\\u76d1" * 5 + "0 (Abuse)"
