@@ -435,9 +435,9 @@ SCORING = [
       "test_a_video_is_as_anomalous_as_its_highest_frame",
     ),
     (
-      "anomalous_auc_of_all",
-      "*_frames(anomalous), undefined",
-      "*_frames(videos), undefined",
+      "anomalous_measures_of_all",
+      '("anomalous", anomalous)',
+      '("anomalous", videos)',
       "test_measures_of_parts",
     ),
     (

@@ -72,8 +72,9 @@ def evaluate_videos(videos: Sequence[VideoScore]) -> dict[str, Any]:
     videos: All its videos.
 
   Returns:
-    frame_auc, frame_ap (trapezoid), frame_ap_step, anomalous_auc (frames of
-    anomalous videos alone), video_auc (highest score of a video),
+    frame_auc, frame_ap (trapezoid), frame_ap_step, the same of the frames of
+    anomalous videos alone (anomalous_auc, anomalous_ap, anomalous_ap_step),
+    video_auc (highest score of a video),
     false_alarm_rate (share of the normal videos' frames at 0.5 or above),
     best_f1 (the threshold with the best F1 over all frames, with its precision
     and recall), categories (frame measures of the anomalous videos of each
@@ -97,6 +98,8 @@ def evaluate_videos(videos: Sequence[VideoScore]) -> dict[str, Any]:
     "frame_ap": None,
     "frame_ap_step": None,
     "anomalous_auc": None,
+    "anomalous_ap": None,
+    "anomalous_ap_step": None,
     "video_auc": None,
     "false_alarm_rate": None,
     "best_f1": None,
@@ -107,9 +110,12 @@ def evaluate_videos(videos: Sequence[VideoScore]) -> dict[str, Any]:
     "frames": sum(len(video.scores) for video in videos),
   }
   highest = np.array([video.scores.max() for video in videos])
-  results["video_auc"] = _auc(
-    np.array([video.label for video in videos]), highest, undefined, "video"
-  )
+  labels = np.array([video.label for video in videos])
+  why = _one_class(labels, "video")
+  if why:
+    undefined["video_auc"] = why
+  else:
+    results["video_auc"] = float(sk.roc_auc_score(labels, highest))
   unknown = [video.name for video in videos if frame_truth(video) is None]
   if unknown:
     results["note"] = (
@@ -159,32 +165,26 @@ def _frame_measures(
   anomalous = [video for video in videos if video.label]
   measures: dict[str, Any] = {
     "anomalous_frames": int(truth.sum()),
-    "frame_auc": _auc(truth, scores, undefined, "frame"),
-    "anomalous_auc": None,
     "false_alarm_rate": None,
     "best_f1": None,
     "categories": _category_measures(anomalous),
   }
-  if anomalous:
-    measures["anomalous_auc"] = _auc(
-      *_frames(anomalous), undefined, "anomalous"
-    )
-  else:
-    undefined["anomalous_auc"] = "there is no anomalous video"
+  for name, own in (("frame", videos), ("anomalous", anomalous)):
+    areas, why = _areas(own)
+    areas = {f"{name}_{kind}": area for kind, area in areas.items()}
+    measures |= areas
+    if why:
+      undefined |= dict.fromkeys(areas, why)
   if len(anomalous) < len(videos):
     normal = [video for video in videos if not video.label]
     alarms = _frames(normal)[1] >= THRESHOLD
     measures["false_alarm_rate"] = float(alarms.mean())
   else:
     undefined["false_alarm_rate"] = "there is no normal video"
-  why = _one_class(truth, "frame")
-  if why:
-    names = ("frame_ap", "frame_ap_step", "best_f1")
-    undefined.update(dict.fromkeys(names, why))
-    return measures
-  measures["frame_ap"] = precision_recall_area(truth, scores)
-  measures["frame_ap_step"] = float(sk.average_precision_score(truth, scores))
-  measures["best_f1"] = _best_f1(truth, scores)
+  if "frame_auc" in undefined:
+    undefined["best_f1"] = undefined["frame_auc"]
+  else:
+    measures["best_f1"] = _best_f1(truth, scores)
   return measures
 
 
@@ -195,20 +195,36 @@ def _category_measures(
   categories = {}
   for category in sorted({video.category for video in anomalous}):
     own = [video for video in anomalous if video.category == category]
-    truth, scores = _frames(own)
-    undefined: dict[str, str] = {}
-    measures = {
+    areas, why = _areas(own)
+    categories[category] = {
       "videos": len(own),
-      "frame_auc": _auc(truth, scores, undefined, "frame"),
-      "frame_ap": None,
-      "frame_ap_step": None,
+      **{f"frame_{kind}": area for kind, area in areas.items()},
+      "undefined": {"frame_auc": why} if why else {},
     }
-    if not undefined:
-      measures["frame_ap"] = precision_recall_area(truth, scores)
-      step = float(sk.average_precision_score(truth, scores))
-      measures["frame_ap_step"] = step
-    categories[category] = measures | {"undefined": undefined}
   return categories
+
+
+def _areas(
+  videos: Sequence[VideoScore],
+) -> tuple[dict[str, float | None], str | None]:
+  """Areas under the curves over all frames: "auc", "ap" and "ap_step".
+
+  Returns:
+    The areas, None where they are not defined, and then why.
+  """
+  if not videos:
+    why = "there is no anomalous video"
+    return dict.fromkeys(("auc", "ap", "ap_step")), why
+  truth, scores = _frames(videos)
+  why = _one_class(truth, "frame")
+  if why:
+    return dict.fromkeys(("auc", "ap", "ap_step")), why
+  areas = {
+    "auc": float(sk.roc_auc_score(truth, scores)),
+    "ap": precision_recall_area(truth, scores),
+    "ap_step": float(sk.average_precision_score(truth, scores)),
+  }
+  return areas, None
 
 
 def _frames(videos: Sequence[VideoScore]) -> tuple[np.ndarray, np.ndarray]:
@@ -223,17 +239,6 @@ def _one_class(truth: np.ndarray, what: str) -> str | None:
   if truth.min() != truth.max():
     return None
   return f"every {what} is {'anomalous' if truth[0] else 'normal'}"
-
-
-def _auc(
-  truth: np.ndarray, scores: np.ndarray, undefined: dict[str, str], name: str
-) -> float | None:
-  """Area under the ROC curve, noted as `name`_auc where it has no value."""
-  why = _one_class(truth, "video" if name == "video" else "frame")
-  if why:
-    undefined[f"{name}_auc"] = why
-    return None
-  return float(sk.roc_auc_score(truth, scores))
 
 
 def _best_f1(truth: np.ndarray, scores: np.ndarray) -> dict[str, float]:

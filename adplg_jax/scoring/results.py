@@ -16,6 +16,8 @@ TITLES = {
   "frame_ap": "frame AP, trapezoid",
   "frame_ap_step": "frame AP, step-wise",
   "anomalous_auc": "frame AUC, anomalous videos",
+  "anomalous_ap": "frame AP, anomalous videos",
+  "anomalous_ap_step": "  step-wise",
   "video_auc": "video AUC",
   "false_alarm_rate": "false alarm rate at 0.5",
   "best_f1/f1": "best F1",

@@ -13,8 +13,15 @@ def test_console_table_shows_every_measure():
   table = console.table(Outcome(last, last))
   assert "checkpoint of step 7" in table
   assert "selected" not in table
-  for name in ("frame_auc", "frame_ap", "frame_ap_step", "anomalous_auc"):
-    assert f"{results[name]:.4f}" in table
+  for title, name in {
+    "frame AUC": "frame_auc",
+    "frame AP, trapezoid": "frame_ap",
+    "frame AP, step-wise": "frame_ap_step",
+    "frame AUC, anomalous videos": "anomalous_auc",
+    "frame AP, anomalous videos": "anomalous_ap",
+    "  step-wise": "anomalous_ap_step",
+  }.items():
+    assert f"\n  {title:28}{results[name]:10.4f}\n" in table
   assert f"{results['best_f1']['f1']:.4f}" in table
   arson = next(line for line in table.splitlines() if "Arson" in line)
   own = results["categories"]["Arson"]

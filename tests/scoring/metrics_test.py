@@ -10,6 +10,7 @@ from adplg_jax.scoring import metrics
 from adplg_jax.scoring.metrics import VideoScore
 
 GOLDEN = np.load(Path(__file__).parents[1] / "golden" / "metrics.npz")
+AREAS = ("auc", "ap", "ap_step")
 CASES = sorted({name.split("/")[0] for name in GOLDEN.files})
 
 
@@ -96,6 +97,9 @@ def test_measures_of_parts():
   truth = np.concatenate([v.truth for v in anomalous])
   scores = np.concatenate([v.scores for v in anomalous])
   assert results["anomalous_auc"] == pytest.approx(pairwise_auc(truth, scores))
+  trapezoid, step = plain_average_precisions(truth, scores)
+  assert results["anomalous_ap"] == pytest.approx(trapezoid)
+  assert results["anomalous_ap_step"] == pytest.approx(step)
   assert list(results["categories"]) == ["Abuse", "Arson"]
   for category, own in results["categories"].items():
     chosen = [v for v in anomalous if v.category == category]
@@ -106,6 +110,13 @@ def test_measures_of_parts():
     trapezoid, step = plain_average_precisions(truth, scores)
     assert own["frame_ap"] == pytest.approx(trapezoid)
     assert own["frame_ap_step"] == pytest.approx(step)
+
+
+def test_the_two_average_precisions_differ_under_ties():
+  """Half of the frames is anomalous, and one score for all."""
+  results = metrics.evaluate_videos([video([0.5] * 4, [0, 0, 1, 1])])
+  assert results["anomalous_ap"] == results["frame_ap"] == 0.75
+  assert results["anomalous_ap_step"] == results["frame_ap_step"] == 0.5
 
 
 def test_operating_points_known_by_hand():
@@ -157,7 +168,7 @@ def test_unknown_spans_leave_the_video_level_alone():
   assert results["video_auc"] == 0.5
   assert "1 anomalous test videos" in results["note"]
   assert "b first" in results["note"]
-  names = ("frame_auc", "frame_ap", "frame_ap_step", "anomalous_auc")
+  names = [f"{a}_{b}" for a in ("frame", "anomalous") for b in AREAS]
   for name in (*names, "false_alarm_rate", "best_f1"):
     assert results[name] is None
   assert results["categories"] == {}
@@ -175,14 +186,18 @@ def test_a_normal_video_needs_no_truth():
   [
     (
       [video([0.1, 0.2], [0, 0]), video([0.3], [0])],
-      {"video_auc", "frame_auc", "frame_ap", "frame_ap_step", "best_f1"},
+      {
+        *("video_auc", "frame_auc", "frame_ap", "frame_ap_step", "best_f1"),
+        *("anomalous_auc", "anomalous_ap", "anomalous_ap_step"),
+      },
       "normal",
     ),
     (
       [video([0.1, 0.2], [1, 1]), video([0.3], [1])],
       {
         *("video_auc", "frame_auc", "frame_ap", "frame_ap_step", "best_f1"),
-        *("anomalous_auc", "false_alarm_rate"),
+        *("anomalous_auc", "anomalous_ap", "anomalous_ap_step"),
+        "false_alarm_rate",
       },
       "anomalous",
     ),
