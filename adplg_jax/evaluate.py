@@ -10,9 +10,11 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import jax
 
+from adplg_jax.data import store
 from adplg_jax.experiment import Experiment, open_experiment, set_up_jax
 from adplg_jax.report import console, picture
 from adplg_jax.run import sharding
@@ -86,7 +88,7 @@ def evaluate_workdir(
       last and the selected one.
     config_file: Configuration file (with its argument after a colon) of
       another data set to score, and of how its videos are scored; by default
-      the run's own.
+      the run's own. It may be prepared with any number of segments.
     overrides: Fields to change, as in "--config.evaluation.batch_snippets=64".
     data_dir: Where the data sets are, if they have moved.
     output: Where results are written; by default in the workdir.
@@ -104,7 +106,7 @@ def evaluate_workdir(
   name = "evaluation"
   if config_file is not None:
     other = load_config(config_file)
-    config.data, config.num_segments = other.data, other.num_segments
+    config.data = other.data
     for switch in _SCORING_SWITCHES:
       config.switches[switch] = other.switches[switch]
     name += f"_{config.data.builder}-{config.data.variant}"
@@ -112,6 +114,7 @@ def evaluate_workdir(
   config = override(config, overrides).unlock()
   if data_dir is not None:
     config.data_dir = data_dir
+  config.num_segments = _prepared_segments(config)
   set_up_jax(config)
   experiment = open_experiment(config)
   checkpoints = Checkpointer(Path(workdir) / "checkpoints", read_only=True)
@@ -138,6 +141,19 @@ def evaluate_workdir(
     write_outcome(folder, outcome)
   picture.draw(folder / "report.png", outcome.selected)
   return outcome
+
+
+def _prepared_segments(config: Any) -> int:
+  """N of the data set to open: the test split is the same in all of them.
+
+  Returns:
+    The run's own N where it is prepared or nothing is, else the smallest.
+  """
+  found = store.prepared_segments(
+    config.data_dir, config.data.builder, config.data.variant
+  )
+  own = config.num_segments
+  return own if own in found or not found else found[0]
 
 
 def _check_overrides(overrides: Sequence[str]) -> None:

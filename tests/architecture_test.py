@@ -44,7 +44,7 @@ ALLOWED = {
   ),
   "interop": ("data", "method", "models", "prepare", "run", "train_state"),
   "train": ("experiment", "report", "run", "scoring", "train_state"),
-  "evaluate": ("experiment", "report", "run", "scoring"),
+  "evaluate": ("data", "experiment", "report", "run", "scoring"),
   "main": ("experiment", "run", "train"),
   "convert": ("interop", "run"),
   "demo": ("configs", "evaluate", "experiment", "main", "run", "scoring"),

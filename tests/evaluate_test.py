@@ -9,6 +9,7 @@ import pytest
 
 from adplg_jax import evaluate, main
 from adplg_jax.data import pipeline
+from adplg_jax.prepare.__main__ import main as prepare
 from adplg_jax.run.checkpoint import Checkpointer
 from tests import layouts
 from tests.runs import scores, select, tiny
@@ -119,6 +120,28 @@ def test_another_data_set_is_scored_by_its_configuration(
     "--config names 'no.py', but there is no such file"
     in capsys.readouterr().err
   )
+
+
+def test_another_data_set_may_have_any_number_of_segments(whole, tmp_path):
+  """The run's own is taken where it is prepared, else the smallest."""
+  manifest = layouts.write_manifest(
+    tmp_path / "manifest.csv", layouts.folder(tmp_path, width=16)
+  )
+  data_dir, found = tmp_path / "data", []
+  for segments in (16, 4, 8):
+    words = ["folder", "--name", "other", "--manifest", str(manifest)]
+    words += ["--segments", str(segments), "--data_dir", str(data_dir)]
+    assert prepare(words) == 0
+    outcome = evaluate.evaluate_workdir(
+      whole,
+      "last",
+      config_file="folder:other",
+      data_dir=str(data_dir),
+      output=tmp_path / str(segments),
+    )
+    found.append(outcome.last.results)
+  assert found[0] == found[1] == found[2]
+  assert found[0]["videos"] == 4
 
 
 def test_overrides_change_how_videos_are_scored(whole, tmp_path, monkeypatch):

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import glob
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -133,6 +134,19 @@ def is_prepared(
   """Whether a data set is prepared. If its folder exists, it is complete."""
   path = dataset_path(data_dir, builder, variant, num_segments)
   return (path / "dataset_info.json").is_file()
+
+
+def prepared_segments(data_dir: str, builder: str, variant: str) -> list[int]:
+  """The N that a data set is prepared for, ascending."""
+  start = f"{variant}_n"
+  found = (
+    path.parts[-3].removeprefix(start)
+    for path in (data_root(data_dir) / builder).glob(
+      f"{glob.escape(start)}*/{VERSION}/dataset_info.json"
+    )
+  )
+  # Another variant may begin with this one's name.
+  return sorted(int(number) for number in found if number.isdigit())
 
 
 def open_dataset(

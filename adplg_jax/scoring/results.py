@@ -118,7 +118,7 @@ def write_results(folder: str | Path, scored: Scored) -> None:
 
   scores.npz: `names`, `categories`, `labels`, `has_truth`, `frames` [videos],
   and, one video after the other, `scores` and `truth` [all frames] (truth is 0
-  where has_truth is false). No pickle in it.
+  where has_truth is false); README.md has the types. No pickle in it.
 
   Args:
     folder: Where; made if missing.
@@ -140,6 +140,6 @@ def write_results(folder: str | Path, scored: Scored) -> None:
     has_truth=np.array([truth is not None for truth in known]),
     frames=np.array([len(video.scores) for video in videos]),
     scores=np.concatenate([video.scores for video in videos]),
-    truth=np.concatenate(truths),
+    truth=np.concatenate(truths).astype(np.uint8),
   )
   write_atomically(folder / "scores.npz", buffer.getvalue())

@@ -26,6 +26,17 @@ def test_another_number_of_segments_is_another_data_set(tmp_path):
   assert not store.is_prepared(str(tmp_path), "synthetic", "tiny", 8)
 
 
+def test_the_numbers_of_segments_of_a_data_set(tmp_path):
+  """Other variants may begin with the same letters."""
+  for name in ("a_n64", "a_n8", "a_n8_n4", "ab_n2", "a_nb_n2", "a_n16"):
+    path = tmp_path / "folder" / name / store.VERSION
+    path.mkdir(parents=True)
+    (path / "dataset_info.json").touch()
+  (tmp_path / "folder/a_n16" / store.VERSION / "dataset_info.json").unlink()
+  assert store.prepared_segments(str(tmp_path), "folder", "a") == [8, 64]
+  assert store.prepared_segments(str(tmp_path), "folder", "c") == []
+
+
 def test_examples_are_read_by_place(tmp_path):
   layouts.prepare_synthetic(str(tmp_path), "tiny", 4)
   test = store.open_dataset(str(tmp_path), "synthetic", "tiny", 4).test

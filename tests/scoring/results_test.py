@@ -11,10 +11,25 @@ from adplg_jax.scoring.metrics import VideoScore
 from adplg_jax.scoring.results import selection_metric, write_results
 from tests.scoring.scored_videos import make_videos, scored
 
+# Arrays of scores.npz and the kinds of their types; README.md has the rest.
+LAYOUT = {
+  "names": "U",
+  "categories": "U",
+  "labels": "i",
+  "has_truth": "b",
+  "frames": "i",
+  "scores": "f",
+  "truth": "u",
+}
 
+
+@pytest.mark.parametrize("truth_type", [bool, np.uint8])
 @pytest.mark.parametrize("spans_known", [True, False])
-def test_results_come_back_from_the_files(tmp_path, spans_known):
-  videos = make_videos(spans_known)
+def test_results_come_back_from_the_files(tmp_path, spans_known, truth_type):
+  videos = [
+    v if v.truth is None else v._replace(truth=v.truth.astype(truth_type))
+    for v in make_videos(spans_known)
+  ]
   results = metrics.evaluate_videos(videos)
   write_results(tmp_path / "new", scored(videos))
   folder = tmp_path / "new"
@@ -22,6 +37,10 @@ def test_results_come_back_from_the_files(tmp_path, spans_known):
   stored = json.loads((folder / "metrics.json").read_text())
   assert stored == {"step": 7, **results}
   with np.load(folder / "scores.npz", allow_pickle=False) as stored:
+    kinds = {name: stored[name].dtype.kind for name in stored.files}
+    assert kinds == LAYOUT
+    frames = stored["frames"].sum()
+    assert stored["scores"].shape == stored["truth"].shape == (frames,)
     borders = np.cumsum(stored["frames"])[:-1]
     again = [
       VideoScore(
