@@ -32,6 +32,8 @@ from adplg_jax.scoring.results import (
 
 # Of another data set's configuration: how its videos are scored.
 _SCORING_SWITCHES = ("span_ends", "single_clip_crop")
+# Of a trained model.
+_FIXED = ("config.video.", "config.snippet.", "config.data.normalize")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -115,6 +117,8 @@ def evaluate_workdir(
   if data_dir is not None:
     config.data_dir = data_dir
   config.num_segments = _prepared_segments(config)
+  # That of the checkpoint is applied, with its statistics.
+  config.data.normalize = "none"
   set_up_jax(config)
   experiment = open_experiment(config)
   checkpoints = Checkpointer(Path(workdir) / "checkpoints", read_only=True)
@@ -162,15 +166,12 @@ def _check_overrides(overrides: Sequence[str]) -> None:
   Raises:
     ValueError: Naming them.
   """
-  fixed = [
-    word
-    for word in overrides
-    if word.lstrip("-").startswith(("config.video.", "config.snippet."))
-  ]
+  fixed = [word for word in overrides if word.lstrip("-").startswith(_FIXED)]
   if fixed:
     raise ValueError(
       f"{', '.join(fixed)}: the models stay as they were trained; fields of "
-      "config.video and config.snippet cannot be changed in an evaluation."
+      "config.video and config.snippet, and config.data.normalize, cannot be "
+      "changed in an evaluation."
     )
 
 
@@ -188,6 +189,7 @@ def _score(experiment: Experiment, model: TrainedModel) -> Scored:
       f"checkpoint was trained on {model.feature_width}; score features of the "
       "kind it was trained on."
     )
+  experiment = experiment.normalized(model.normalization)
   with jax.set_mesh(experiment.mesh):
     videos = scorer.score_split(
       experiment.config,

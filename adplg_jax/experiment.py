@@ -13,7 +13,8 @@ from absl import logging
 
 from adplg_jax import method as method_lib
 from adplg_jax import train_state, train_step
-from adplg_jax.data import pipeline, store
+from adplg_jax.data import normalize, pipeline, store
+from adplg_jax.data.normalize import Normalization
 from adplg_jax.method import Method
 from adplg_jax.prepare import registry, staging
 from adplg_jax.prepare.source import Options
@@ -38,13 +39,15 @@ class Experiment:
 
   Attributes:
     config: The configuration.
-    dataset: The prepared data set.
+    dataset: The prepared data set, its features normalised.
     method: Models, optimisers, thresholds.
+    normalization: That of the features.
   """
 
   config: Any
   dataset: store.Dataset
   method: Method
+  normalization: Normalization = normalize.NONE
 
   @functools.cached_property
   def mesh(self) -> jax.sharding.Mesh:
@@ -59,7 +62,18 @@ class Experiment:
     """What `load_model` needs from a checkpoint."""
     metadata = self.dataset.metadata
     return load_model.model_meta(
-      self.config, metadata.feature_width, metadata.categories
+      self.config,
+      metadata.feature_width,
+      metadata.categories,
+      self.normalization,
+    )
+
+  def normalized(self, normalization: Normalization) -> "Experiment":
+    """The same experiment, with features normalised in another way."""
+    return dataclasses.replace(
+      self,
+      dataset=self.dataset.normalized(normalization),
+      normalization=normalization,
     )
 
   def facts(self) -> dict[str, Any]:
@@ -221,7 +235,34 @@ def open_experiment(config: Any) -> Experiment:
     feature_width=metadata.feature_width,
     num_keys=metadata.num_video_keys if by_video else metadata.num_crop_keys,
   )
-  return Experiment(config, dataset, method)
+  normalization = _normalization(config, dataset)
+  return Experiment(config, dataset, method).normalized(normalization)
+
+
+def _normalization(config: Any, dataset: store.Dataset) -> Normalization:
+  """That of a configuration, with the data set's statistics.
+
+  Raises:
+    ValueError: It has none; with the command that prepares it again.
+  """
+  data = config.data
+  try:
+    return normalize.from_statistics(
+      data.normalize, dataset.statistics, f"{data.builder}/{data.variant}"
+    )
+  except ValueError as error:
+    raise ValueError(
+      f"{error}\n  {_prepare_command(config)} --overwrite"
+    ) from error
+
+
+def _prepare_command(config: Any) -> str:
+  return registry.command(
+    config.data.builder,
+    config.data.variant,
+    segments=config.num_segments,
+    data_dir=config.data_dir,
+  )
 
 
 def _open_dataset(config: Any) -> store.Dataset:
@@ -247,9 +288,6 @@ def _open_dataset(config: Any) -> store.Dataset:
       config.data_dir, data.builder, data.variant, segments
     )
   except store.NotPreparedError as error:
-    command = registry.command(
-      data.builder, data.variant, segments=segments, data_dir=config.data_dir
-    )
     raise store.NotPreparedError(
-      f"{error} Prepare it with\n  {command}"
+      f"{error} Prepare it with\n  {_prepare_command(config)}"
     ) from error

@@ -10,6 +10,11 @@ from typing import Any
 from ml_collections import ConfigDict
 
 PRESETS = ("official", "fixed")
+# Features as the field publishes them, which are trained on as they are.
+PUBLISHED = ("i3d", "i3d_vggish", "clip")
+# What is done with features of any other kind; docs/own_features.md has the
+# measurement that chose it.
+OWN_NORMALIZE = "standardize"
 OFFICIAL = {
   # Axis along which the attention's smoothness is taken: batch | time.
   "smooth_axis": "batch",
@@ -87,6 +92,11 @@ def parse_argument(
   return found.get(variant_name, default), preset
 
 
+def normalize(features: str) -> str:
+  """`config.data.normalize` of a benchmark's features, by their name."""
+  return "none" if features in PUBLISHED else OWN_NORMALIZE
+
+
 def get_config(preset: str = "official", history_key: str = "video") -> Any:
   """All fields.
 
@@ -105,6 +115,10 @@ def get_config(preset: str = "official", history_key: str = "video") -> Any:
   config.data.builder = ""
   # Which features, or the name of the folder data set.
   config.data.variant = ""
+  # What is done with the features, by statistics of the training split: none |
+  # rms (divided by their root mean square) | standardize (each channel to mean
+  # 0 and deviation 1). Set by each data set: none for published features.
+  config.data.normalize = "none"
   # Training features are kept in memory up to this size [GiB], otherwise read
   # when needed.
   config.data.cache_gib = 8.0

@@ -14,4 +14,5 @@ def get_config(argument: str = "") -> Any:
   config = base.get_config(preset, history_key="video")
   config.data.builder = "folder"
   config.data.variant = variant
+  config.data.normalize = base.OWN_NORMALIZE
   return config

@@ -13,6 +13,7 @@ def get_config(argument: str = "") -> Any:
   config = base.get_config(preset, history_key="crop")
   config.data.builder = "shanghaitech"
   config.data.variant = variant
+  config.data.normalize = base.normalize(variant)
   config.pseudo_labels.history_length = 4
   config.pseudo_labels.mean_threshold = 0.2
   return config

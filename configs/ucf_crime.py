@@ -13,4 +13,5 @@ def get_config(argument: str = "") -> Any:
   config = base.get_config(preset, history_key="video")
   config.data.builder = "ucf_crime"
   config.data.variant = variant
+  config.data.normalize = base.normalize(variant)
   return config

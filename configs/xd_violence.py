@@ -13,6 +13,7 @@ def get_config(argument: str = "") -> Any:
   config = base.get_config(preset, history_key="crop")
   config.data.builder = "xd_violence"
   config.data.variant = variant
+  config.data.normalize = base.normalize(variant)
   config.warm_up_steps = 1_500
   config.pseudo_labels.history_length = 5
   config.pseudo_labels.mean_threshold = 0.15

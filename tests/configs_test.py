@@ -43,6 +43,16 @@ def test_every_config_is_valid_and_differs_only_where_it_says(
     assert config.switches.history_key == ("crop" if crop else "video")
 
 
+def test_published_features_are_taken_as_they_are():
+  for module in (ucf_crime, xd_violence, shanghaitech):
+    for features in ("i3d", "i3d_vggish", "clip"):
+      assert module.get_config(features).data.normalize == "none"
+    assert module.get_config().data.normalize == "none"
+    assert module.get_config("x3d").data.normalize == base.OWN_NORMALIZE
+  assert folder.get_config("mine").data.normalize == base.OWN_NORMALIZE
+  assert synthetic.get_config().data.normalize == "none"
+
+
 def test_official_hyper_parameters():
   ucf, xd, sht = (
     module.get_config() for module in (ucf_crime, xd_violence, shanghaitech)

@@ -9,6 +9,7 @@ import pytest
 from adplg_jax import convert, evaluate, main
 from adplg_jax.data import store
 from adplg_jax.run.config import load_config
+from adplg_jax.run.load_model import load_model
 from adplg_jax.run.workdir import read_config
 from tests import conversion, layouts
 from tests.conversion import from_torch, to_torch
@@ -168,3 +169,23 @@ def test_fields_are_changed_and_kept(files, tmp_path, capsys):
   assert to_torch(tmp_path) == 0
   said = capsys.readouterr().out.splitlines()[-1]
   assert said == f"step 0: {tmp_path / 'v2.pkl'}, {tmp_path / 's2.pkl'}"
+
+
+def test_normalisation_goes_with_the_weights(files, tmp_path, capsys):
+  """The data set's, if the configuration names a kind."""
+  kind = ["--config.data.normalize=standardize"]
+  assert from_torch(tmp_path, *kind) == 1
+  assert "not prepared here, so its statistics are not known" in (
+    capsys.readouterr().err
+  )
+  layouts.prepare_synthetic(str(tmp_path / "data"), "tiny", 8)
+  assert from_torch(tmp_path, *kind) == 0
+  found = load_model(tmp_path / "run").normalization
+  data = store.open_dataset(str(tmp_path / "data"), "synthetic", "tiny", 8)
+  mean = data.statistics["mean"]
+  assert found.kind == "standardize"
+  np.testing.assert_allclose(found.offset, mean, rtol=1e-6)
+  assert to_torch(tmp_path) == 0
+  assert "The weights expect normalised features (standardize)" in (
+    capsys.readouterr().out
+  )

@@ -9,8 +9,8 @@ import pytest
 
 from adplg_jax import evaluate, main
 from adplg_jax.data import pipeline
-from adplg_jax.prepare.__main__ import main as prepare
 from adplg_jax.run.checkpoint import Checkpointer
+from adplg_jax.run.load_model import load_model
 from tests import layouts
 from tests.runs import scores, select, tiny
 
@@ -129,9 +129,7 @@ def test_another_data_set_may_have_any_number_of_segments(whole, tmp_path):
   )
   data_dir, found = tmp_path / "data", []
   for segments in (16, 4, 8):
-    words = ["folder", "--name", "other", "--manifest", str(manifest)]
-    words += ["--segments", str(segments), "--data_dir", str(data_dir)]
-    assert prepare(words) == 0
+    layouts.prepare_folder(manifest, "other", segments, data_dir)
     outcome = evaluate.evaluate_workdir(
       whole,
       "last",
@@ -142,6 +140,35 @@ def test_another_data_set_may_have_any_number_of_segments(whole, tmp_path):
     found.append(outcome.last.results)
   assert found[0] == found[1] == found[2]
   assert found[0]["videos"] == 4
+
+
+def test_features_are_normalised_as_in_training(tmp_path):
+  """By the checkpoint's numbers, whatever the data set's own are."""
+  for name, factor in (("own", 1), ("other", 100)):
+    rows = layouts.folder(tmp_path / name, width=16)
+    for row in rows:
+      file = tmp_path / name / row["path"]
+      if row["split"] == "train":
+        np.save(file, np.load(file) * np.float32(factor))
+    manifest = layouts.write_manifest(tmp_path / name / "manifest.csv", rows)
+    layouts.prepare_folder(manifest, name, 8, tmp_path / "data")
+  fields = {
+    "data.builder": "folder",
+    "data.variant": "own",
+    "data.normalize": "standardize",
+    "batch_size": 2,
+    "total_steps": 4,
+  }
+  run = tmp_path / "run"
+  assert main.run(tiny(tmp_path / "data", **fields), str(run)) == 0
+  assert load_model(run).normalization.kind == "standardize"
+  for name in ("own", "other"):
+    evaluate.evaluate_workdir(
+      run, "last", config_file=f"folder:{name}", output=tmp_path / name
+    )
+    np.testing.assert_allclose(
+      scores(tmp_path / name), scores(run / "results" / "last"), atol=1e-6
+    )
 
 
 def test_overrides_change_how_videos_are_scored(whole, tmp_path, monkeypatch):
@@ -176,6 +203,7 @@ def test_overrides_change_how_videos_are_scored(whole, tmp_path, monkeypatch):
   [
     (["video.model.dropout=0.1"], "config.video.model.dropout=0.1: the models"),
     (["snippet.model.width=4"], "config.snippet.model.width=4: the models"),
+    (["data.normalize=rms"], "config.data.normalize=rms: the models stay as"),
     (["evaluation.batch=4"], "config.evaluation.batch is not a field. Did you"),
     (["evaluation.batch_snippets=x"], "batch_snippets"),
     (["switches.span_ends=open"], "config.switches.span_ends is 'open'"),

@@ -1,8 +1,12 @@
 """What a configuration opens."""
 
+import json
+import shutil
+
+import numpy as np
 import pytest
 
-from adplg_jax.data import store
+from adplg_jax.data import normalize, store
 from adplg_jax.experiment import open_experiment
 from tests.runs import tiny
 
@@ -56,3 +60,50 @@ def test_data_sets_that_are_not_known(tmp_path, builder, variant, allowed):
   config = tiny(tmp_path, **{"data.builder": builder, "data.variant": variant})
   with pytest.raises(ValueError, match=allowed):
     open_experiment(config)
+
+
+@pytest.mark.parametrize("kind", ["rms", "standardize"])
+def test_all_features_are_normalised_by_the_training_split(data_dir, kind):
+  """Batches, held-out videos and the test split; the memory, too, has them."""
+  changes = {"selection.split": "validation"}
+  plain = open_experiment(tiny(data_dir, **changes))
+  changes["data.normalize"] = kind
+  assert kind != plain.config.data.normalize == "none"
+  statistics = plain.dataset.statistics
+  apply = normalize.from_statistics(kind, statistics, "").apply
+  for cache in (8.0, 0.0):
+    changes["data.cache_gib"] = cache
+    experiment = open_experiment(tiny(data_dir, **changes))
+    pairs = [
+      *zip(experiment.test, plain.test, strict=True),
+      *zip(
+        experiment.validation_examples(),
+        plain.validation_examples(),
+        strict=True,
+      ),
+    ]
+    batches = (next(e.training_iterator(0)) for e in (experiment, plain))
+    normal, anomalous = zip(*(b.values() for b in batches), strict=True)
+    for one, other in (*pairs, normal, anomalous):
+      np.testing.assert_array_equal(one["features"], apply(other["features"]))
+  meta = json.loads(json.dumps(experiment.meta()["normalization"]))
+  stored = normalize.from_json(meta)
+  x = np.ones((2, 16), np.float32)
+  np.testing.assert_array_equal(stored.apply(x), apply(x))
+
+
+def test_a_data_set_without_statistics_is_used_as_it_is(data_dir, tmp_path):
+  """Prepared before they were measured."""
+  open_experiment(tiny(data_dir))
+  shutil.copytree(data_dir / "synthetic", tmp_path / "synthetic")
+  for file in tmp_path.rglob("metadata.json"):
+    stored = json.loads(file.read_text())
+    del stored["statistics"]
+    file.write_text(json.dumps(stored))
+  assert open_experiment(tiny(tmp_path)).dataset.statistics is None
+  with pytest.raises(ValueError, match="'rms', but synthetic/") as error:
+    open_experiment(tiny(tmp_path, **{"data.normalize": "rms"}))
+  said = str(error.value)
+  assert "as they are: --config.data.normalize=none" in said
+  assert "\n  python -m adplg_jax.prepare synthetic --variant tiny" in said
+  assert said.endswith(f"--data_dir {tmp_path} --overwrite")

@@ -710,6 +710,75 @@ PREPARE = [
   ),
 ]
 
+NORMALIZE = [
+  *_faults(
+    "data/normalize",
+    "data/normalize",
+    (
+      "padding_is_normalised",
+      "if length < len(features) and",
+      "if length > len(features) and",
+      "test_padding_stays_zero",
+    ),
+    (
+      "rounding_is_blown_up",
+      "deviation > _CONSTANT * np.abs(mean)",
+      "deviation > 0",
+      "test_values",
+    ),
+  ),
+  *_faults(
+    "prepare/scale",
+    "prepare/scale",
+    (
+      "crops_means_do_not_count",
+      "self.squares + other.squares + self.snippets * share * step**2",
+      "self.squares + other.squares",
+      "test_statistics_are_those_of_all_snippets",
+    ),
+  ),
+  *_faults(
+    "prepare/scan",
+    "prepare/scale",
+    (
+      "test_videos_are_measured",
+      'if video.split == "train" else None',
+      "if video.split else None",
+      "test_the_report_and_the_metadata_have_them",
+    ),
+  ),
+  *_faults(
+    "evaluate",
+    "evaluate",
+    (
+      "scored_without_the_checkpoints_statistics",
+      "experiment.normalized(model.normalization)",
+      "experiment.normalized(experiment.normalization)",
+      "test_features_are_normalised_as_in_training",
+    ),
+  ),
+  *_faults(
+    "run/legacy",
+    "run/legacy",
+    (
+      "added_fields_are_missing",
+      "{**fields, **config[part]}",
+      "{**config[part]}",
+      "test_a_run_without_fields_of_later_versions_goes_on",
+    ),
+  ),
+  *_faults(
+    "report/picture",
+    "report/picture",
+    (
+      "nothing_is_escaped",
+      "c if ord(c) in _glyphs() else _escape(c)",
+      "c",
+      "test_what_the_font_lacks_is_escaped_with_one_note",
+    ),
+  ),
+]
+
 FAULTS: tuple[Fault, ...] = (
   *LOSSES,
   *PSEUDO_LABELS,
@@ -723,4 +792,5 @@ FAULTS: tuple[Fault, ...] = (
   *RUN,
   *LOOP,
   *PREPARE,
+  *NORMALIZE,
 )

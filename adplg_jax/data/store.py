@@ -11,6 +11,7 @@ import tensorflow_datasets as tfds
 from tensorflow_datasets.core import constants
 
 from adplg_jax.data import schema
+from adplg_jax.data.normalize import NONE, Normalization
 
 VERSION = "1.0.0"
 
@@ -59,6 +60,7 @@ class Split(Sequence[dict[str, Any]]):
     *,
     rows: Sequence[int] | None = None,
     crops: Mapping[str, int] | None = None,
+    normalization: Normalization = NONE,
   ):
     """Wraps a TFDS data source.
 
@@ -66,8 +68,10 @@ class Split(Sequence[dict[str, Any]]):
       source: The data source.
       rows: The examples that belong to the split; None for all.
       crops: Number of examples of each video, in their order, where known.
+      normalization: What is done with the features on access.
     """
     self._source = source
+    self._normalization = normalization
     self._rows = range(len(source)) if rows is None else rows
     self._crops = crops
 
@@ -77,7 +81,17 @@ class Split(Sequence[dict[str, Any]]):
   def __getitem__(self, index):
     if not 0 <= index < len(self):
       raise IndexError(f"example {index} of {len(self)}")
-    return schema.decode(self._source[self._rows[index]])
+    example = schema.decode(self._source[self._rows[index]])
+    return self._normalization.apply_to_example(example)
+
+  def normalized(self, normalization: Normalization) -> "Split":
+    """The same examples, as they are stored, normalised in this way."""
+    return Split(
+      self._source,
+      rows=self._rows,
+      crops=self._crops,
+      normalization=normalization,
+    )
 
   @functools.cached_property
   def videos(self) -> list[str]:
@@ -101,6 +115,8 @@ class Dataset:
     test: Test crops, at full length.
     official_test: Those that the official evaluation scores: all, but for
       CLIP, one per video.
+    statistics: Of the training features, as `prepare.scale` measures them; None
+      for a data set prepared before it did.
   """
 
   metadata: Metadata
@@ -108,6 +124,13 @@ class Dataset:
   train_anomalous: Split
   test: Split
   official_test: Split
+  statistics: Mapping[str, Any] | None = None
+
+  def normalized(self, normalization: Normalization) -> "Dataset":
+    """The same data set, all of its features normalised in this way."""
+    names = (*schema.SPLITS, "official_test")
+    splits = {n: getattr(self, n).normalized(normalization) for n in names}
+    return dataclasses.replace(self, **splits)
 
 
 def data_root(data_dir: str) -> Path:
@@ -198,6 +221,7 @@ def open_dataset(
     **training,
     test=Split(test),
     official_test=Split(test, rows=official),
+    statistics=stored.get("statistics"),
   )
 
 

@@ -15,7 +15,8 @@ import numpy as np
 
 from adplg_jax import method as method_lib
 from adplg_jax import train_state
-from adplg_jax.data import store
+from adplg_jax.data import normalize, store
+from adplg_jax.data.normalize import Normalization
 from adplg_jax.interop import torch_names
 from adplg_jax.interop.torch_names import Entry
 from adplg_jax.prepare import registry
@@ -158,6 +159,7 @@ def from_torch(
     WorkdirError: The folder cannot be used.
   """
   check_config(config)
+  normalization = _normalization(config)
   files = {"video": video, "snippet": snippet}
   loaded = _read_both(files)
   feature_width = _feature_width(loaded["snippet"], config)
@@ -189,7 +191,8 @@ def from_torch(
   workdir = Workdir(to, config)
   try:
     checkpoints = Checkpointer(Path(to) / "checkpoints")
-    checkpoints.save(0, state, load_model.model_meta(config, feature_width, ()))
+    meta = load_model.model_meta(config, feature_width, (), normalization)
+    checkpoints.save(0, state, meta)
     checkpoints.close()
   finally:
     workdir.close()
@@ -222,15 +225,42 @@ def _feature_width(state_dict: Mapping[str, np.ndarray], config: Any) -> int:
   return config.snippet.model.width
 
 
+def _dataset(config: Any) -> store.Dataset | None:
+  """The data set of a configuration, None where it is not prepared."""
+  name = (config.data_dir, config.data.builder, config.data.variant)
+  if not store.is_prepared(*name, config.num_segments):
+    return None
+  return store.open_dataset(*name, config.num_segments)
+
+
+def _normalization(config: Any) -> Normalization:
+  """That of a configuration, with its data set's statistics.
+
+  Raises:
+    ConvertError: The data set is not prepared, or has none.
+  """
+  kind = config.data.normalize
+  name = f"{config.data.builder}/{config.data.variant}"
+  dataset = _dataset(config)
+  if kind != "none" and dataset is None:
+    raise ConvertError(
+      f"config.data.normalize is {kind!r}, but {name} is not prepared here, so "
+      "its statistics are not known. Prepare it first, or give "
+      "--config.data.normalize=none if the weights take features as they are."
+    )
+  statistics = dataset.statistics if dataset else None
+  try:
+    return normalize.from_statistics(kind, statistics, name)
+  except ValueError as error:
+    raise ConvertError(str(error)) from error
+
+
 def _num_keys(config: Any) -> int:
   """K of the data set: where it is not prepared, of the complete data set."""
   data, by_video = config.data, config.switches.history_key == "video"
-  if store.is_prepared(
-    config.data_dir, data.builder, data.variant, config.num_segments
-  ):
-    metadata = store.open_dataset(
-      config.data_dir, data.builder, data.variant, config.num_segments
-    ).metadata
+  dataset = _dataset(config)
+  if dataset is not None:
+    metadata = dataset.metadata
     return metadata.num_video_keys if by_video else metadata.num_crop_keys
   name = f"{data.builder}/{data.variant} is not prepared here"
   source = registry.find(data.builder)
@@ -282,6 +312,11 @@ def to_torch(
     name: torch_names.params_to_torch(entries, model.params[name])
     for name, entries in branches.items()
   }
+  if model.normalization.kind != "none":
+    print(
+      f"The weights expect normalised features ({model.normalization.kind}): "
+      "load_model(...).normalization.apply(features)."
+    )
   unused = torch_names.unused_weights(model.config.snippet.model)
   state_dicts["snippet"] |= unused
   state_dicts["snippet"] |= torch_names.aliases(state_dicts["snippet"])

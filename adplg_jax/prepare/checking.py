@@ -4,9 +4,10 @@ All errors are found before anything is written.
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from adplg_jax.data import schema
+from adplg_jax.prepare import scale as scale_lib
 from adplg_jax.prepare.findings import Findings, PreparationError, describe
 from adplg_jax.prepare.scan import Rules, scan
 from adplg_jax.prepare.source import Collection, Options
@@ -20,11 +21,13 @@ class Checked(NamedTuple):
     splits: Its videos by split, those that are left out removed.
     feature_width: D.
     summary: Lines on what was found.
+    statistics: Of the training features; see `prepare.scale`.
   """
 
   splits: dict[str, list[Video]]
   feature_width: int
   summary: list[str]
+  statistics: dict[str, Any] | None = None
 
 
 def check(collection: Collection, options: Options) -> Checked:
@@ -41,22 +44,27 @@ def check(collection: Collection, options: Options) -> Checked:
     PreparationError: Findings that may not be skipped, all of them reported.
   """
   findings = collection.findings
+  scale = scale_lib.Scale()
   videos, width = scan(
-    collection.videos, findings, collection.rules, options.dtype
+    collection.videos, findings, collection.rules, options.dtype, scale
   )
+  statistics = scale.statistics(width)
   videos = collection.annotate(videos)
   for video in videos:
     check_frames(video, findings, collection.rules)
   if all(item.kind != "manifest" for item in findings.items):
     check_classes([*collection.videos, *videos], findings)
-  summary = [*collection.summarize(videos), *findings.note_lines()]
+  summary = [*collection.summarize(videos)]
+  if statistics is not None:
+    summary.append(scale_lib.describe(statistics))
+  summary += findings.note_lines()
   try:
     splits = _without_bad(videos, findings, options.skip_bad)
   except PreparationError as error:
     raise PreparationError("\n".join([*summary, str(error)])) from error
   if findings.items:
     summary += ["Left out by --skip-bad:", *describe(findings.items)]
-  return Checked(splits, width, summary)
+  return Checked(splits, width, summary, statistics)
 
 
 def _without_bad(

@@ -11,6 +11,7 @@ from tqdm import tqdm
 from adplg_jax.prepare.findings import Findings
 from adplg_jax.prepare.npy_files import FeatureFileError
 from adplg_jax.prepare.reading import read_ahead
+from adplg_jax.prepare.scale import Moments, Scale, measure
 from adplg_jax.prepare.videos import Crop, Video
 
 FLOAT16_MAX = float(np.finfo(np.float16).max)
@@ -50,7 +51,11 @@ class _Read:
 
 
 def scan(
-  videos: Sequence[Video], findings: Findings, rules: Rules, dtype: str
+  videos: Sequence[Video],
+  findings: Findings,
+  rules: Rules,
+  dtype: str,
+  scale: Scale,
 ) -> tuple[list[Video], int]:
   """Reads all crops, adds what is wrong with them to the findings.
 
@@ -59,6 +64,8 @@ def scan(
     findings: Gathers what is wrong.
     rules: What is required.
     dtype: Type the features are to be written in.
+    scale: Gathers the moments of the training crops, of those with findings
+      too.
 
   Returns:
     The videos with their snippets and checksums, those without a readable crop
@@ -77,8 +84,10 @@ def scan(
     mininterval=0.5,
   )
   reads: dict[tuple[str, str], list[_Read]] = defaultdict(list)
-  for result in results:
+  for result, moments in results:
     reads[result.video].append(result)
+    if moments is not None:
+      scale.add(moments)
   width = rules.feature_width or _common_width(reads)
   for own in reads.values():
     for read in own:
@@ -102,22 +111,30 @@ def scan(
   return scanned, width
 
 
-def _read(video: Video, crop: Crop, visual_width: int | None) -> _Read:
+def _read(
+  video: Video, crop: Crop, visual_width: int | None
+) -> tuple[_Read, Moments | None]:
+  """What a crop shows, and its moments if it is one of training."""
   key = video.split, video.name
   try:
     array = crop.read()
   except FeatureFileError as error:
-    return _Read(key, crop.where(), error=error)
+    return _Read(key, crop.where(), error=error), None
   zeros = ~array[:, :visual_width].any(axis=1)
-  return _Read(
+  # Finite float16 values cannot be too large, and to compare them is slow.
+  largest = 0.0
+  if array.dtype != np.float16:
+    largest = max(float(array.max()), -float(array.min()))
+  read = _Read(
     key,
     crop.where(),
     (array.shape[0], array.shape[1]),
     crop.adjustment(),
     int(zeros.sum()),
-    max(float(array.max()), -float(array.min())),
+    largest,
     zlib.crc32(np.ascontiguousarray(array).data),
   )
+  return read, measure(array) if video.split == "train" else None
 
 
 def _common_width(reads: dict[tuple[str, str], list[_Read]]) -> int:

@@ -70,6 +70,7 @@ def write(
     "categories": sorted(
       {v.category for own in videos.values() for v in own if v.label}
     ),
+    "statistics": checked.statistics,
     "test_crops": splits["test"].crops,
     "training_crops": {
       split: {video.name: len(video.crops) for video in videos[split]}

@@ -30,6 +30,7 @@ _RULES = {
     "the name of a prepared data set, as in --config=folder:NAME",
     bool,
   ),
+  "data.normalize": _one_of("none", "rms", "standardize"),
   "data.cache_gib": _AT_LEAST_0,
   "data.read_threads": _AT_LEAST_1,
   "batch_size": _AT_LEAST_1,

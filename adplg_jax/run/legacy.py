@@ -1,7 +1,9 @@
-"""Runs from before configurations mirrored the models: read, not continued.
+"""Runs of earlier versions.
 
-Their config.json has model and optimiser fields side by side, and their
-checkpoints/selection.json says which checkpoint was selected.
+Those from before configurations mirrored the models are read, not continued:
+their config.json has model and optimiser fields side by side, and their
+checkpoints/selection.json says which checkpoint was selected. Later ones lack
+at most fields that were added since.
 """
 
 import json
@@ -9,7 +11,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+# Fields that were added since, each with the value that changes nothing.
+_ADDED = {"data": {"normalize": "none"}}
 _OPTIMIZER = ("learning_rate", "weight_decay", "decay_factor", "decay_every")
+
+
+def upgrade(config: Mapping[str, Any]) -> dict[str, Any]:
+  """A stored configuration of any version with all present fields."""
+  config = translate(config) if is_legacy(config) else dict(config)
+  for part, fields in _ADDED.items():
+    config[part] = {**fields, **config[part]}
+  return config
 
 
 def is_legacy(config: Mapping[str, Any]) -> bool:

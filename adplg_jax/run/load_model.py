@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 
 import jax
 
+from adplg_jax.data import normalize
+from adplg_jax.data.normalize import Normalization
 from adplg_jax.run import legacy
 from adplg_jax.run.checkpoint import Checkpointer, Selection
 from adplg_jax.run.config import from_json
@@ -23,6 +25,7 @@ class TrainedModel(NamedTuple):
     params: Parameters of both branches, {"video": ..., "snippet": ...}.
     feature_width: D, width of the features it was trained on.
     categories: Classes of the anomalous videos; empty where not known.
+    normalization: What is done with features before they are scored.
     selection: The selection metric of this checkpoint, if it was evaluated.
   """
 
@@ -31,6 +34,7 @@ class TrainedModel(NamedTuple):
   params: dict[str, Any]
   feature_width: int
   categories: tuple[str, ...]
+  normalization: Normalization
   selection: Selection | None
 
 
@@ -102,16 +106,14 @@ def from_checkpoint(
     name: restored.state[name]["params"] for name in ("video", "snippet")
   }
   if config is None:
-    stored = meta["config"]
-    config = from_json(
-      legacy.translate(stored) if legacy.is_legacy(stored) else stored
-    )
+    config = from_json(legacy.upgrade(meta["config"]))
   return TrainedModel(
     step=step,
     config=config,
     params=params,
     feature_width=meta.get("feature_width") or _feature_width(params),
     categories=tuple(meta.get("categories", ())),
+    normalization=normalize.from_json(meta.get("normalization")),
     selection=checkpoints.selection(step),
   )
 
@@ -124,11 +126,15 @@ def _feature_width(params: dict[str, Any]) -> int:
 
 
 def model_meta(
-  config: Any, feature_width: int, categories: tuple[str, ...]
+  config: Any,
+  feature_width: int,
+  categories: tuple[str, ...],
+  normalization: Normalization = normalize.NONE,
 ) -> dict[str, Any]:
   """What `load_model` reads from a checkpoint's meta data."""
   return {
     "config": config.to_dict(),
     "feature_width": feature_width,
     "categories": list(categories),
+    "normalization": normalization.to_json(),
   }

@@ -54,10 +54,7 @@ def read_config(workdir: str | Path) -> Any:
     raise WorkdirError(
       f"{workdir} has no config.json: it is not the workdir of a run."
     )
-  stored = _read(file)
-  return from_json(
-    legacy.translate(stored) if legacy.is_legacy(stored) else stored
-  )
+  return from_json(legacy.upgrade(_read(file)))
 
 
 def _read(file: Path) -> dict[str, Any]:
@@ -138,6 +135,8 @@ class Workdir:
             "evaluated and converted, but not continued; choose another "
             "--workdir."
           )
+        if name == "config.json":
+          there = legacy.upgrade(there)
         self._compare(name, there, now)
     for name, now in notes.items():
       try:

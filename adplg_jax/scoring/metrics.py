@@ -219,7 +219,7 @@ def _areas(
   why = _one_class(truth, "frame")
   if why:
     return dict.fromkeys(("auc", "ap", "ap_step")), why
-  areas = {
+  areas: dict[str, float | None] = {
     "auc": float(sk.roc_auc_score(truth, scores)),
     "ap": precision_recall_area(truth, scores),
     "ap_step": float(sk.average_precision_score(truth, scores)),

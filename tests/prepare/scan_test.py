@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from adplg_jax.prepare.findings import Findings
+from adplg_jax.prepare.scale import Scale
 from adplg_jax.prepare.scan import Rules, scan
 from adplg_jax.prepare.videos import ArrayCrop, Video
 from tests import layouts
@@ -81,7 +82,7 @@ def scanned(arrays, rules, dtype="float32"):
     for i, x in enumerate(arrays)
   ]
   CountedCrop.reads = 0
-  found, width = scan(videos, findings, rules, dtype)
+  found, width = scan(videos, findings, rules, dtype, Scale())
   return found, width, findings.items
 
 

@@ -1,6 +1,7 @@
 """Runs of before: evaluated, loaded and converted, but not continued."""
 
 import json
+import shutil
 
 import jax
 import numpy as np
@@ -8,10 +9,10 @@ import pytest
 
 from adplg_jax import evaluate, main
 from adplg_jax.configs import base
-from adplg_jax.run import legacy
+from adplg_jax.run import checkpoint, legacy
 from adplg_jax.run.checkpoint import Checkpointer, CheckpointError
 from adplg_jax.run.load_model import _feature_width, load_model
-from adplg_jax.run.workdir import read_config
+from adplg_jax.run.workdir import Workdir, WorkdirError, read_config
 from tests.old_runs import CHOSEN_BY, make_old, old_config
 from tests.runs import tiny
 
@@ -110,6 +111,37 @@ def test_it_is_converted(old, whole, steps, tmp_path):
     assert one.keys() == other.keys()
     for name, value in one.items():
       assert torch.equal(value, other[name]), name
+
+
+def test_a_run_without_fields_of_later_versions_goes_on(
+  whole, data_dir, tmp_path
+):
+  """Its features are taken as they are; another kind is refused."""
+  run = drop_normalization(shutil.copytree(whole, tmp_path / "run"))
+  assert load_model(run).normalization.kind == "none"
+  assert read_config(run).to_dict() == tiny(data_dir).to_dict()
+  assert main.run(tiny(data_dir, total_steps=10), str(run)) == 0
+  assert load_model(run, "last").step == 10
+  drop_normalization(run)
+  standard = tiny(data_dir, **{"data.normalize": "standardize"})
+  with pytest.raises(WorkdirError, match=r"normalize: 'none' there, 'standard"):
+    Workdir(run, standard)
+
+
+def drop_normalization(run):
+  """Leaves a run as versions before `config.data.normalize` wrote it."""
+  file = run / "config.json"
+  config = json.loads(file.read_text())
+  del config["data"]["normalize"]
+  file.write_text(json.dumps(config))
+  for file in run.glob("checkpoints/*/meta/metadata"):
+    meta = json.loads(file.read_text())
+    for name in ("normalization", "checksum"):
+      meta.pop(name, None)
+    meta["config"] = config
+    meta["checksum"] = checkpoint._text_checksum(meta)
+    file.write_text(json.dumps(meta))
+  return run
 
 
 def test_it_is_not_continued(old, data_dir, capsys):
