@@ -11,6 +11,7 @@ from absl import logging
 
 from adplg_jax.experiment import Experiment, open_experiment
 from adplg_jax.report import console, picture
+from adplg_jax.report.learning import LearningWatch
 from adplg_jax.run import sharding
 from adplg_jax.run.agreement import check_agreement, shared_refusal
 from adplg_jax.run.checkpoint import (
@@ -154,6 +155,7 @@ class _Run:
     self.writer = writer
     self.preemption = preemption
     self.score = scorer.make_scorer(experiment.method)
+    self.watch = LearningWatch(self.config)
     self.scored: Scored | None = None
     self.selection: Selection | None = None
     self._waiting: list[tuple[int, dict[str, jax.Array]]] = []
@@ -206,6 +208,8 @@ class _Run:
     config, params = self.config, state.snippet.params
     try:
       self.scored = self._score_test(params, step)
+      if jax.process_index() == 0:
+        self.watch.see_scores(step, self.scored.videos)
       results = self.scored.results
       if config.selection.split == "validation":
         examples = self.experiment.validation_examples()
@@ -268,6 +272,8 @@ class _Run:
           "states. Try a lower config.snippet.optimizer.learning_rate or "
           "config.video.optimizer.learning_rate in a new workdir."
         )
+      if jax.process_index() == 0:
+        self.watch.see_step(step, values)
       if step % self.config.log_every_steps == 0:
         self.writer.write(step, values)
       else:

@@ -768,6 +768,22 @@ NORMALIZE = [
     ),
   ),
   *_faults(
+    "report/learning",
+    "report/learning",
+    (
+      "one_loss_is_enough",
+      "if all(abs(mean - 1)",
+      "if any(abs(mean - 1)",
+      "test_an_attention_that_has_learnt_is_not",
+    ),
+    (
+      "places_are_not_compared",
+      "np.nanstd(shared, axis=0).mean()",
+      "np.nanstd(shared)",
+      "test_scores_that_do_not_depend_on_the_video_are_said_once",
+    ),
+  ),
+  *_faults(
     "report/picture",
     "report/picture",
     (
