@@ -22,8 +22,9 @@ class _Field(NamedTuple):
 
 # In this order they are written. `features` [n d] in training, [t d] in test,
 # has the type that the data set was prepared with. `length` counts the rows
-# that are not padding. The keys are -1 outside train_anomalous. `spans` are
-# half-open spans of anomalous frames, unknown where has_spans is false.
+# that are not padding. The keys are -1 outside train_anomalous. A snippet is
+# extracted from `window` frames, the next one starts `frames_per_snippet` frames
+# after it. `spans` are half-open spans of anomalous frames, unknown where has_spans is false.
 _FIELDS = {
   "length": _Field(np.int32),
   "video": _Field(str),
@@ -34,6 +35,7 @@ _FIELDS = {
   "crop_key": _Field(np.int32),
   "frames": _Field(np.int64),
   "frames_per_snippet": _Field(np.int32),
+  "window": _Field(np.int32),
   "spans": _Field(np.int64, (None, 2)),
   "has_spans": _Field(np.bool_),
 }
@@ -66,7 +68,11 @@ def _tfds_feature(field: _Field) -> Any:
 
 
 def decode(example: dict[str, Any]) -> dict[str, Any]:
-  """An example of a TFDS data source with texts as str, numbers typed."""
+  """An example of a TFDS data source with texts as str, numbers typed.
+
+  Fields that a data set was prepared without are filled in.
+  """
+  example.setdefault("window", example["frames_per_snippet"])
   for name, field in _FIELDS.items():
     if field.dtype is str:
       example[name] = example[name].decode()

@@ -11,9 +11,8 @@ import numpy as np
 
 from adplg_jax.data.frames import frame_labels, mask_to_spans
 from adplg_jax.data.schema import SNIPPET_FRAMES
-from adplg_jax.prepare.annotation import with_mask
 from adplg_jax.prepare.findings import Findings
-from adplg_jax.prepare.npy_files import read_flags
+from adplg_jax.prepare.feature_files import read_flags
 from adplg_jax.prepare.videos import Video
 
 
@@ -23,7 +22,6 @@ def annotate_by_array(
   order: Sequence[str],
   findings: Findings,
   *,
-  labels_by_name: bool,
   compare: bool,
 ) -> list[Video]:
   """Gives test videos their part of the field's array of all test frames.
@@ -33,7 +31,6 @@ def annotate_by_array(
     path: One 0 or 1 for each frame, 16 for each snippet.
     order: Names of the test videos as the array has them.
     findings: Gathers what does not fit.
-    labels_by_name: Whether a video's label is known from its name.
     compare: Whether the videos are annotated already; the share of frames
       that differs is then noted.
 
@@ -47,9 +44,6 @@ def annotate_by_array(
     video = test[name]
     total += len(mask)
     differ += int((frame_labels(video.spans or (), len(mask)) != mask).sum())
-    if not labels_by_name:
-      test[name] = with_mask(video, mask)
-      continue
     test[name] = dataclasses.replace(video, spans=mask_to_spans(mask))
     if mask.any() != bool(video.label):
       findings.add(

@@ -18,6 +18,7 @@ FIELDS = (
   "crop_key",
   "frames",
   "frames_per_snippet",
+  "window",
   "spans",
   "has_spans",
 )
@@ -36,6 +37,7 @@ def example(dtype, spans=((3, 9), (2**40, 2**40 + 1))):
     "crop_key": 2**31 - 1,
     "frames": 2**40,
     "frames_per_snippet": 20,
+    "window": 50,
     "spans": np.array(spans, np.int64).reshape(-1, 2),
     "has_spans": True,
   }

@@ -25,6 +25,7 @@ def example(video, crop, features, *, spans=(), frames=None, has_spans=True):
     "label": int(len(spans) > 0),
     "frames": 2 * len(features) if frames is None else frames,
     "frames_per_snippet": 2,
+    "window": 2,
     "spans": np.array(spans, np.int64).reshape(-1, 2),
     "has_spans": has_spans,
   }

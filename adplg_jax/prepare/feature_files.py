@@ -10,6 +10,8 @@ from jaxtyping import Float
 
 from adplg_jax.data.schema import FEATURE_TYPES
 
+SUFFIXES = (".npy",)
+
 # NumPy parses headers with `ast`, which CPython before 3.11.8 and 3.12.1 does
 # not do safely in several threads ("AST constructor recursion depth mismatch").
 _HEADER_LOCK = threading.Lock()
@@ -61,7 +63,10 @@ def read_header(path: Path) -> Header:
 
 
 def read_features(
-  path: Path, column: int | None = None
+  path: Path,
+  column: int | None = None,
+  *,
+  rows: tuple[int, int] | None = None,
 ) -> Float[np.ndarray, "t d"]:
   """Reads one crop.
 
@@ -89,6 +94,8 @@ def read_features(
     array = np.fromfile(path, mapped.dtype, mapped.size, offset=mapped.offset)
     order = "F" if mapped.flags.fnc else "C"
     array = np.ascontiguousarray(array.reshape(mapped.shape, order=order))
+  if rows is not None:
+    array = array[slice(*rows)]
   if not np.isfinite(array).all():
     row = int(np.argmin(np.isfinite(array).all(axis=1)))
     raise FeatureFileError(

@@ -5,7 +5,7 @@ import io
 import numpy as np
 import pytest
 
-from adplg_jax.prepare import npy_files
+from adplg_jax.prepare import feature_files
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, ">f4"])
@@ -13,14 +13,16 @@ from adplg_jax.prepare import npy_files
 def test_reads_one_crop(tmp_path, dtype, order):
   x = np.arange(12).reshape(4, 3).astype(dtype)
   np.save(tmp_path / "a.npy", np.asarray(x, order=order))
-  np.testing.assert_array_equal(npy_files.read_features(tmp_path / "a.npy"), x)
+  np.testing.assert_array_equal(
+    feature_files.read_features(tmp_path / "a.npy"), x
+  )
 
 
 def test_reads_a_column(tmp_path):
   x = np.arange(24, dtype=np.float32).reshape(4, 2, 3)
   np.save(tmp_path / "a.npy", x)
-  assert npy_files.read_header(tmp_path / "a.npy").crops == 2
-  got = npy_files.read_features(tmp_path / "a.npy", 1)
+  assert feature_files.read_header(tmp_path / "a.npy").crops == 2
+  got = feature_files.read_features(tmp_path / "a.npy", 1)
   np.testing.assert_array_equal(got, x[:, 1])
   assert not isinstance(got, np.memmap)
 
@@ -61,8 +63,8 @@ def test_refuses_bad_files(tmp_path, kind):
   path = tmp_path / "bad.npy"
   if content is not None:
     path.write_bytes(content)
-  with pytest.raises(npy_files.FeatureFileError, match=message) as error:
-    npy_files.read_features(path)
+  with pytest.raises(feature_files.FeatureFileError, match=message) as error:
+    feature_files.read_features(path)
   assert error.value.kind == kind
   assert str(path) in str(error.value)
 
@@ -70,14 +72,14 @@ def test_refuses_bad_files(tmp_path, kind):
 def test_refuses_no_bytes_archives_and_several_crops(tmp_path):
   path = tmp_path / "bad.npy"
   path.write_bytes(b"")
-  with pytest.raises(npy_files.FeatureFileError, match="0 bytes"):
-    npy_files.read_header(path)
+  with pytest.raises(feature_files.FeatureFileError, match="0 bytes"):
+    feature_files.read_header(path)
   with path.open("wb") as file:
     np.savez(file, x=ONES)
-  with pytest.raises(npy_files.FeatureFileError, match=r"\.npz archive"):
-    npy_files.read_header(path)
+  with pytest.raises(feature_files.FeatureFileError, match=r"\.npz archive"):
+    feature_files.read_header(path)
   np.save(path, ONES[:, None])
   with pytest.raises(
-    npy_files.FeatureFileError, match="here a file has one crop"
+    feature_files.FeatureFileError, match="here a file has one crop"
   ):
-    npy_files.read_features(path)
+    feature_files.read_features(path)
