@@ -9,9 +9,9 @@ SHOWN = 5
 KINDS: Mapping[str, str] = {
   "manifest": "invalid rows of a manifest, list or annotation file",
   "missing-file": "feature files that do not exist",
-  "unreadable": "files that are not .npy arrays",
+  "unreadable": "files that are no array that is read",
   "truncated": "truncated files",
-  "object-array": "object arrays",
+  "object-array": "object arrays, which are not loaded",
   "wrong-dtype": "arrays that are neither float16 nor float32",
   "wrong-shape": "arrays that are neither [T, D] nor [T, C, D]",
   "empty": "files without a snippet",

@@ -12,8 +12,8 @@ import numpy as np
 from adplg_jax.data.frames import frame_labels, mask_to_spans
 from adplg_jax.data.schema import SNIPPET_FRAMES
 from adplg_jax.prepare.annotation import with_mask
+from adplg_jax.prepare.feature_files import FeatureFileError, read_flags
 from adplg_jax.prepare.findings import Findings
-from adplg_jax.prepare.npy_files import read_flags
 from adplg_jax.prepare.videos import Video
 
 
@@ -76,8 +76,8 @@ def _cut_array(
   """
   try:
     array = read_flags(path)
-  except ValueError as error:
-    findings.add("ground-truth", path, f"{error}.")
+  except FeatureFileError as error:
+    findings.add("ground-truth", path, error.detail)
     return []
   lengths = [video.total_frames for video in videos if video is not None]
   if len(lengths) < len(videos):

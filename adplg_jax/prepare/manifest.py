@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from adplg_jax.data.schema import SNIPPET_FRAMES
-from adplg_jax.prepare import npy_files
+from adplg_jax.prepare import feature_files
 from adplg_jax.prepare.annotation import parse_spans
+from adplg_jax.prepare.feature_files import FeatureFileError
 from adplg_jax.prepare.findings import Findings
-from adplg_jax.prepare.npy_files import FeatureFileError
 from adplg_jax.prepare.videos import FileCrop, Video
 
 REQUIRED = ("path", "label", "split")
@@ -192,7 +192,7 @@ def _make_video(rows: list[_Row], findings: Findings) -> Video | None:
   crops: list[FileCrop] = []
   for row in rows:
     try:
-      header = npy_files.read_header(row.path)
+      header = feature_files.read_header(row.path)
     except FeatureFileError as error:
       findings.add(error.kind, error.path, error.detail, facts["name"])
       continue

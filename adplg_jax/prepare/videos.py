@@ -9,10 +9,11 @@ from jaxtyping import Float
 
 from adplg_jax.data.frames import Span
 from adplg_jax.data.schema import SNIPPET_FRAMES
-from adplg_jax.prepare.npy_files import (
+from adplg_jax.prepare.feature_files import (
   FeatureFileError,
   read_features,
   read_header,
+  stored_bytes,
 )
 from adplg_jax.prepare.segments import join_audio
 
@@ -78,9 +79,9 @@ class FileCrop(Crop):
   """A crop in a feature file, its audio perhaps in another.
 
   Attributes:
-    path: The .npy file.
+    path: The feature file.
     column: Which crop of a [T, C, D] file.
-    audio: The .npy file of the video's audio.
+    audio: The file of the video's audio.
     visual_width: Channels the feature file must have, where audio follows.
   """
 
@@ -95,7 +96,7 @@ class FileCrop(Crop):
 
   def size(self) -> int:
     """See Crop."""
-    return self.path.stat().st_size if self.path.is_file() else 0
+    return stored_bytes(self.path)
 
   def adjustment(self) -> str:
     """See Crop."""

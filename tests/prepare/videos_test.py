@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from adplg_jax.prepare.npy_files import FeatureFileError
+from adplg_jax.prepare.feature_files import FeatureFileError
 from adplg_jax.prepare.videos import ArrayCrop, FileCrop, Video
 from tests import layouts
 
