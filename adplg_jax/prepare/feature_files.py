@@ -225,7 +225,7 @@ def _open_array(path: Path) -> StoredArray:
     raise FeatureFileError(
       path,
       "unreadable",
-      f"{kind} under the name of another; rename it: mv {quoted(path).name} "
+      f"{kind} under the suffix {path.suffix}; rename it: mv {quoted(path).name} "
       f"{renamed}",
     )
   if kind == NPY:

@@ -181,6 +181,7 @@ class OfficialSource(FileNaming, Source):
       Path(options.ground_truth),
       listing.order,
       findings,
+      listed=listing.listed,
       labels_by_name=self.test_labels_by_name,
       compare=compare,
     )
