@@ -23,8 +23,9 @@ class _Field(NamedTuple):
 # In this order they are written. `features` [n d] in training, [t d] in test,
 # has the type that the data set was prepared with. `length` counts the rows
 # that are not padding. The keys are -1 outside train_anomalous. A snippet is
-# extracted from `window` frames, the next one starts `frames_per_snippet` frames
-# after it. `spans` are half-open spans of anomalous frames, unknown where has_spans is false.
+# extracted from `window` frames, the next one starts `frames_per_snippet`
+# frames after it. `spans` are half-open spans of anomalous frames, unknown
+# where has_spans is false.
 _FIELDS = {
   "length": _Field(np.int32),
   "video": _Field(str),

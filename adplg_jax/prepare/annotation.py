@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 
 from adplg_jax.data.frames import Span, mask_to_spans
+from adplg_jax.prepare.feature_files import FeatureFileError, read_flags
 from adplg_jax.prepare.findings import Findings, PreparationError
-from adplg_jax.prepare.feature_files import read_flags
 from adplg_jax.prepare.videos import Video
 
 
@@ -246,8 +246,8 @@ def read_masks(folder: Path, findings: Findings) -> dict[str, np.ndarray]:
   for path in paths:
     try:
       masks[path.stem] = read_flags(path)
-    except ValueError as error:
-      findings.add("unreadable", path, f"{error}.", path.stem)
+    except FeatureFileError as error:
+      findings.add("unreadable", path, error.detail, path.stem)
   return masks
 
 

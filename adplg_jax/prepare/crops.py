@@ -8,12 +8,12 @@ from pathlib import Path
 from tqdm import tqdm
 
 from adplg_jax.prepare.axes import find_swapped
-from adplg_jax.prepare.findings import Findings
 from adplg_jax.prepare.feature_files import (
   FeatureFileError,
   Header,
   read_header,
 )
+from adplg_jax.prepare.findings import Findings
 from adplg_jax.prepare.reading import read_ahead
 from adplg_jax.prepare.videos import FileCrop, Video
 

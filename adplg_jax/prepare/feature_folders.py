@@ -5,6 +5,7 @@ import os
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
+from adplg_jax.prepare.feature_files import SUFFIXES
 from adplg_jax.prepare.findings import Findings, PreparationError
 from adplg_jax.prepare.naming import (
   FileName,
@@ -12,7 +13,6 @@ from adplg_jax.prepare.naming import (
   FileNaming,
   split_named,
 )
-from adplg_jax.prepare.feature_files import SUFFIXES
 
 
 @dataclasses.dataclass(frozen=True)

@@ -9,9 +9,9 @@ SHOWN = 5
 KINDS: Mapping[str, str] = {
   "manifest": "invalid rows of a manifest, list or annotation file",
   "missing-file": "feature files that do not exist",
-  "unreadable": "files that are not .npy arrays",
+  "unreadable": "files that are no array that is read",
   "truncated": "truncated files",
-  "object-array": "object arrays",
+  "object-array": "object arrays, which are not loaded",
   "wrong-dtype": "arrays that are neither float16 nor float32",
   "wrong-shape": "arrays that are neither [T, D] nor [T, C, D]",
   "wrong-axes": "arrays whose axes are in another order",
@@ -121,11 +121,11 @@ class Findings:
       kinds = {item.kind for item in blocking} | set(skipped)
       if not kinds & NOT_SKIPPED:
         lost = emptied(self._videos())
-        names = ",".join(sorted(kinds))
+        option = f"--skip-bad {','.join(sorted(kinds))}"
         lines.append(
-          f"Fix the files; --skip-bad {names} would leave no {lost}."
+          f"Fix the files; {option} would leave no {lost}."
           if lost
-          else f"Fix the files, or leave these videos out with --skip-bad {names}"
+          else f"Fix the files, or leave these videos out with {option}"
         )
       raise PreparationError("\n".join(lines))
     dropped = self._videos()

@@ -334,9 +334,9 @@ def _check_streams(name: str, rows: list[_Row], findings: Findings) -> None:
     findings.add(
       "manifest",
       rows[1].where,
-      f"the files of video {name} differ in {', '.join(told)} by name, but rows "
-      "of one video are its crops, whose scores are averaged. To join streams "
-      f"by channel add a column stream ({', '.join(told)}); if they are crops, "
+      f"the files of video {name} differ in {', '.join(told)} by name, but "
+      "rows of one video are its crops, whose scores are averaged. A column "
+      f"stream ({', '.join(told)}) joins them by channel; if they are crops, "
       "fill it with the same word.",
     )
 

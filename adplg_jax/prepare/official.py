@@ -214,5 +214,6 @@ class OfficialSource(FileNaming, Source):
       Path(options.ground_truth),
       listing.order,
       findings,
+      listed=listing.listed,
       compare=compare,
     )

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from adplg_jax.prepare.findings import Findings
 from adplg_jax.prepare.feature_files import FeatureFileError
+from adplg_jax.prepare.findings import Findings
 from adplg_jax.prepare.reading import read_ahead
 from adplg_jax.prepare.videos import Crop, Video
 

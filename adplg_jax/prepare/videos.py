@@ -13,6 +13,7 @@ from adplg_jax.prepare.feature_files import (
   FeatureFileError,
   read_features,
   read_header,
+  stored_bytes,
 )
 from adplg_jax.prepare.segments import join_audio
 
@@ -100,12 +101,12 @@ class FileCrop(Crop):
 
   def size(self) -> int:
     """See Crop."""
-    if not self.path.is_file():
-      return 0
-    size = self.path.stat().st_size
-    if self.rows is not None:
+    if self.rows is None:
+      size = stored_bytes(self.path)
+    else:
       start, end = self.rows
-      size = size * (end - start) // max(read_header(self.path).shape[0], 1)
+      rows = max(read_header(self.path).shape[0], 1)
+      size = stored_bytes(self.path) * (end - start) // rows
     return size + sum(other.size() for other in self.joined)
 
   def adjustment(self) -> str:

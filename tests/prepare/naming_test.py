@@ -29,7 +29,7 @@ def test_endings(ending, crop, audio):
 
 @pytest.mark.parametrize("ending", [" copy", "__1__2", "x264", ",A", "_"])
 def test_endings_of_no_feature_file(ending):
-  with pytest.raises(ValueError, match="ending|two crops"):
+  with pytest.raises(ValueError, match=r"ending|two crops"):
     parse_ending(ending)
 
 

@@ -39,7 +39,7 @@ FAULTS = {
   "nan": "not-finite: 1 .*train00.npy: NaN or infinity, first in snippet 2",
   "infinity": "not-finite: 1 .*train00.npy: NaN or infinity",
   "empty": r"empty: 1 .*train00.npy: shape is \(0, 4\), no snippet; extract",
-  "object": "object-array: 1 .*train00.npy: an object array.*save it as float",
+  "object": "object-array: 1 .*train00.npy: an object array.*write it as float",
   "truncated": "truncated: 1 .*train00.npy: truncated: .*copy or extract",
 }
 

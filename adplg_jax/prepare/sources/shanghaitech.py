@@ -17,7 +17,6 @@ from adplg_jax.prepare.naming import (
 from adplg_jax.prepare.official import OfficialSource
 from adplg_jax.prepare.videos import ANOMALOUS, NORMAL
 
-
 _EXPECTED = Expected((175, 63, 199))
 _NAME = re.compile(r"(?P<video>\d{2}_(?P<number>\d{3,4}))(?P<ending>\D.*)?")
 
