@@ -193,6 +193,7 @@ class Experiment:
           "frames_per_snippet": 1,
           "spans": np.zeros((0, 2), np.int64),
           "has_spans": False,
+          "exact_spans": False,
         }
 
 

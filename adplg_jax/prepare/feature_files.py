@@ -225,8 +225,8 @@ def _open_array(path: Path) -> StoredArray:
     raise FeatureFileError(
       path,
       "unreadable",
-      f"{kind} under the suffix {path.suffix}; rename it: mv {quoted(path).name} "
-      f"{renamed}",
+      f"{kind} under the suffix {path.suffix}; rename it: mv "
+      f"{quoted(path).name} {renamed}",
     )
   if kind == NPY:
     return NpyArray(path)

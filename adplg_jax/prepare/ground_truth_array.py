@@ -56,7 +56,9 @@ def annotate_by_array(
     if not labels_by_name:
       test[name] = with_mask(video, mask)
       continue
-    test[name] = dataclasses.replace(video, spans=mask_to_spans(mask))
+    test[name] = dataclasses.replace(
+      video, spans=mask_to_spans(mask), exact_spans=True
+    )
     if mask.any() != bool(video.label):
       findings.add(
         "ground-truth",

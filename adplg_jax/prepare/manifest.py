@@ -10,7 +10,7 @@ from typing import Any
 
 from adplg_jax.data.schema import SNIPPET_FRAMES
 from adplg_jax.prepare import feature_files
-from adplg_jax.prepare.annotation import parse_spans
+from adplg_jax.prepare.annotation_rows import parse_spans
 from adplg_jax.prepare.feature_files import FeatureFileError
 from adplg_jax.prepare.findings import Findings
 from adplg_jax.prepare.videos import FileCrop, Video
@@ -43,7 +43,9 @@ class _Row:
   facts: dict[str, Any]
 
 
-def read_manifest(path: Path, findings: Findings) -> list[Video]:
+def read_manifest(
+  path: Path, findings: Findings, span_ends: str = "exclusive"
+) -> list[Video]:
   """Reads a manifest.
 
   Paths are relative to the manifest's folder. Rows of the same video are its
@@ -52,6 +54,7 @@ def read_manifest(path: Path, findings: Findings) -> list[Video]:
   Args:
     path: The manifest.
     findings: Gathers all invalid rows and files.
+    span_ends: Whether spans end "exclusive" or "inclusive".
 
   Returns:
     The videos whose rows are valid.
@@ -59,7 +62,7 @@ def read_manifest(path: Path, findings: Findings) -> list[Video]:
   videos: dict[str, list[_Row]] = defaultdict(list)
   seen: dict[Path, str] = {}
   for where, cells in _read_cells(path, findings):
-    row = _parse_row(path.parent, where, cells, findings)
+    row = _parse_row(path.parent, where, cells, findings, span_ends)
     if row is None:
       continue
     # The same file under another name would be in training and in test.
@@ -126,7 +129,11 @@ def _read_cells(
 
 
 def _parse_row(
-  folder: Path, where: str, cells: dict[str, str], findings: Findings
+  folder: Path,
+  where: str,
+  cells: dict[str, str],
+  findings: Findings,
+  span_ends: str,
 ) -> _Row | None:
   """Parses a row; adds each invalid cell to the findings."""
   faults: list[str] = []
@@ -148,7 +155,7 @@ def _parse_row(
       )
   label = LABELS.get(cells["label"], 0)
   name = cells.get("video") or re.sub(r"\.npy$", "", cells["path"])
-  spans = cell("spans", parse_spans, ())
+  spans = cell("spans", lambda text: parse_spans(text, span_ends), ())
   if spans and cells["label"] in LABELS and not label:
     faults.append(
       "spans: a normal video has none; correct the label or leave them out."

@@ -144,7 +144,9 @@ class Video:
     key: What its crops share a pseudo-label memory by.
     frames: Frames to score, None for snippets times frames_per_snippet.
     frames_per_snippet: Frames a snippet is extracted from.
-    spans: Half-open spans of anomalous frames, None when they are not known.
+    spans: Spans of anomalous frames, None when they are not known.
+    exact_spans: Whether they are half-open whatever the evaluation says of
+      annotated rows' ends: from a mask, an array, or rows of known ends.
     annotated_frames: Frames that the annotation counts, if it does.
     snippets: T, once the files have been read.
     checksum: Of its features, once the files have been read.
@@ -159,6 +161,8 @@ class Video:
   frames: int | None = None
   frames_per_snippet: int = SNIPPET_FRAMES
   spans: tuple[Span, ...] | None = ()
+  # Not in repr, of which the fingerprint is made: it stays what it was.
+  exact_spans: bool = dataclasses.field(default=False, repr=False)
   annotated_frames: int | None = None
   snippets: int = 0
   checksum: int = 0
@@ -169,3 +173,10 @@ class Video:
     if self.frames is not None:
       return self.frames
     return self.snippets * self.frames_per_snippet
+
+  @property
+  def scored_spans(self) -> tuple[Span, ...]:
+    """The spans that begin in the frames to score."""
+    return tuple(
+      span for span in self.spans or () if span[0] < self.total_frames
+    )

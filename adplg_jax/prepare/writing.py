@@ -223,8 +223,9 @@ class _Split:
       "crop_key": row.crop_key,
       "frames": video.total_frames,
       "frames_per_snippet": video.frames_per_snippet,
-      "spans": np.array(video.spans or (), np.int64).reshape(-1, 2),
+      "spans": np.array(video.scored_spans, np.int64).reshape(-1, 2),
       "has_spans": video.spans is not None,
+      "exact_spans": video.exact_spans,
     }
 
   def _features(self, array: np.ndarray) -> tuple[np.ndarray, int]:

@@ -13,6 +13,7 @@ from adplg_jax.prepare.source import (
   Collection,
   Options,
   Source,
+  add_span_ends,
   common_options,
 )
 from adplg_jax.prepare.videos import Video
@@ -49,6 +50,7 @@ class Folder(Source):
     parser.add_argument(
       "--manifest", required=True, help="manifest.csv (docs/own_features.md)"
     )
+    add_span_ends(parser)
 
   def options(self, arguments: argparse.Namespace) -> FolderOptions:
     """See Source."""
@@ -66,7 +68,12 @@ class Folder(Source):
     if not isinstance(options, FolderOptions):
       raise TypeError(f"{self.name} needs FolderOptions")
     findings = Findings()
-    videos = read_manifest(Path(options.manifest), findings)
+    videos = [
+      dataclasses.replace(video, exact_spans=options.span_ends == "inclusive")
+      for video in read_manifest(
+        Path(options.manifest), findings, options.span_ends
+      )
+    ]
     rules = Rules(zero_rows=True, span_slack=1)
     return Collection(videos, rules, findings, summarize=_summarize)
 
