@@ -194,6 +194,7 @@ class Experiment:
           "window": 1,
           "spans": np.zeros((0, 2), np.int64),
           "has_spans": False,
+          "exact_spans": False,
         }
 
 

@@ -478,6 +478,12 @@ SCORING = [
       'example["spans"], frames',
       "test_spans_end_as_they_are_said_to",
     ),
+    (
+      "exact_spans_extended",
+      'if example["exact_spans"]:',
+      "if False:",
+      "test_exact_spans_are_never_extended",
+    ),
   ),
 ]
 
@@ -643,11 +649,21 @@ PREPARE = [
       "np.pad(mask, (0, frames))[:frames]",
       "test_masks_are_cut_or_extended",
     ),
+  ),
+  *_faults(
+    "prepare/annotation_rows",
+    "prepare/annotation_rows",
     (
       "empty_spans_accepted",
-      "end <= start",
-      "end < start",
+      "0 <= start == end and not inclusive",
+      "False",
       "test_bad_spans_of_a_manifest",
+    ),
+    (
+      "inclusive_ends_lost",
+      "end + inclusive",
+      "end",
+      "test_rows_are_read_with_the_ends_they_have",
     ),
   ),
   *_faults(

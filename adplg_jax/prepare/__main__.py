@@ -14,7 +14,6 @@ import sys
 from collections.abc import Sequence
 
 from adplg_jax.data import store
-from adplg_jax.data.frames import SPAN_ENDS
 from adplg_jax.data.schema import FEATURE_TYPES
 from adplg_jax.prepare import registry
 from adplg_jax.prepare.findings import SKIPPABLE
@@ -89,7 +88,6 @@ def _parser(source: Source, called: str) -> argparse.ArgumentParser:
     default=source.default_segments,
     help="rows a training crop is averaged into [%(default)s]",
   )
-  parser.add_argument("--span-ends", default="exclusive", choices=SPAN_ENDS)
   parser.add_argument("--dtype", default="float32", choices=FEATURE_TYPES)
   parser.add_argument(
     "--overwrite", action="store_true", help="replace a prepared data set"

@@ -139,14 +139,16 @@ def check_frames(video: Video, findings: Findings, rules: Rules) -> None:
     )
     return
   for start, end in video.spans or ():
-    if start >= frames or end > frames + rules.span_slack * step:
+    if end > frames + rules.span_slack * step:
       findings.add(
         "bad-span",
         video.name,
         f"span {start}-{end} does not fit the video's {frames} frames: it may "
-        f"end at most {rules.span_slack * step} frames past them, and start "
-        "nowhere beyond. Correct the annotation.",
+        f"end at most {rules.span_slack * step} frames past them. Correct the "
+        "annotation.",
         video.name,
       )
+    elif start >= frames:
+      findings.note("spans past their video's last snippet, dropped")
     elif end > frames:
       findings.note("spans that end past their video, clipped")

@@ -50,7 +50,9 @@ def annotate_by_array(
     return list(videos)
   for name, mask in masks.items():
     video = test[name]
-    test[name] = dataclasses.replace(video, spans=mask_to_spans(mask))
+    test[name] = dataclasses.replace(
+      video, spans=mask_to_spans(mask), exact_spans=True
+    )
     if mask.any() != bool(video.label):
       findings.add(
         "ground-truth",

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from adplg_jax.data.schema import SNIPPET_FRAMES
-from adplg_jax.prepare.annotation import parse_spans
+from adplg_jax.prepare.annotation_rows import parse_spans
 from adplg_jax.prepare.crops import Part, Rows, check_counts, make_crops
 from adplg_jax.prepare.feature_files import SUFFIXES
 from adplg_jax.prepare.findings import Findings, PreparationError
@@ -263,6 +263,7 @@ def _parse_row(
       "leave one out."
     )
   step = step or per_snippet or SNIPPET_FRAMES
+  window = cell("window", _positive, None)
   facts = {
     "split": split,
     "label": label,
@@ -270,7 +271,7 @@ def _parse_row(
     "key": cells.get("key") or name,
     "frames": cell("frames", _positive, None),
     "frames_per_snippet": step,
-    "window": cell("window", _positive, step),
+    "window": None if window == step else window,
     # Without any, those of an anomalous video are not known.
     "spans": None if label and not spans else spans,
   }

@@ -23,6 +23,7 @@ from adplg_jax.prepare.source import (
   Collection,
   Options,
   Source,
+  add_span_ends,
   check_name,
   common_options,
 )
@@ -65,12 +66,15 @@ class OfficialSource(FileNaming, Source):
   array_needs_list: ClassVar[bool] = False
 
   @abc.abstractmethod
-  def read_annotations(self, path: Path, findings: Findings) -> Annotations:
+  def read_annotations(
+    self, path: Path, findings: Findings, span_ends: str
+  ) -> Annotations:
     """Parses the annotations of the test videos, once.
 
     Args:
       path: The annotation file, or the folder of masks.
       findings: Gathers invalid rows.
+      span_ends: Whether the spans of rows end "exclusive" or "inclusive".
 
     Returns:
       The annotations.
@@ -102,6 +106,7 @@ class OfficialSource(FileNaming, Source):
     parser.add_argument(
       "--ground-truth", default="", help="array with a 0 or 1 per test frame"
     )
+    add_span_ends(parser)
 
   def options(self, arguments: argparse.Namespace) -> OfficialOptions:
     """See Source."""
@@ -192,7 +197,7 @@ class OfficialSource(FileNaming, Source):
     path = Path(options.annotations)
     if not path.exists():
       raise PreparationError(f"{path}: no such file or folder.")
-    return self.read_annotations(path, findings)
+    return self.read_annotations(path, findings, options.span_ends)
 
   def _annotate_by_array(
     self,

@@ -6,6 +6,7 @@ import dataclasses
 import re
 from collections.abc import Callable, Sequence
 
+from adplg_jax.data.frames import SPAN_ENDS
 from adplg_jax.data.schema import FEATURE_TYPES
 from adplg_jax.prepare.findings import Findings, PreparationError
 from adplg_jax.prepare.scan import Rules
@@ -24,6 +25,8 @@ class Options:
     num_segments: N, rows of a training example.
     dtype: Type that features are written in.
     skip_bad: Kinds of findings whose videos are left out.
+    span_ends: "exclusive" | "inclusive": whether the end of an annotated row's
+      span is the first normal frame or the last anomalous one.
   """
 
   variant: str
@@ -45,6 +48,10 @@ class Options:
     if self.dtype not in FEATURE_TYPES:
       raise PreparationError(
         f"--dtype is {self.dtype!r}; allowed: {', '.join(FEATURE_TYPES)}."
+      )
+    if self.span_ends not in SPAN_ENDS:
+      raise PreparationError(
+        f"--span-ends is {self.span_ends!r}; allowed: {', '.join(SPAN_ENDS)}."
       )
 
 
@@ -122,9 +129,20 @@ class Source(abc.ABC):
 
 
 def common_options(arguments: argparse.Namespace) -> dict:
-  """The fields of `Options` from the arguments that every command takes."""
-  names = [field.name for field in dataclasses.fields(Options)]
-  return {name: getattr(arguments, name) for name in names}
+  """The fields of `Options` from the arguments that a command takes."""
+  names = {field.name for field in dataclasses.fields(Options)}
+  return {k: v for k, v in vars(arguments).items() if k in names}
+
+
+def add_span_ends(parser: argparse.ArgumentParser) -> None:
+  """Adds the option of data sets whose annotations are rows of spans."""
+  parser.add_argument(
+    "--span-ends",
+    choices=SPAN_ENDS,
+    default="exclusive",
+    help="whether the end of an annotated span is the first normal frame, or "
+    "the last anomalous one [%(default)s]",
+  )
 
 
 def check_name(what: str, name: str) -> None:

@@ -163,6 +163,9 @@ class FileCrop(Crop):
 class Video:
   """A video and what is known of it.
 
+  Fingerprints of data sets are made of its repr: fields that were added later
+  are not in it, so that fingerprints stay what they were.
+
   Attributes:
     name: Unique in the data set.
     split: train | test.
@@ -172,8 +175,11 @@ class Video:
     key: What its crops share a pseudo-label memory by.
     frames: Frames to score, None for those that its snippets cover.
     frames_per_snippet: Frames from one snippet's start to the next one's.
-    window: Frames a snippet is extracted from, None for frames_per_snippet.
-    spans: Half-open spans of anomalous frames, None when they are not known.
+    window: Frames a snippet is extracted from, where these are not
+      frames_per_snippet.
+    spans: Spans of anomalous frames, None when they are not known.
+    exact_spans: Whether they are half-open whatever the evaluation says of
+      annotated rows' ends: from a mask, an array, or rows of known ends.
     annotated_frames: Frames that the annotation counts, if it does.
     snippets: T, once the files have been read.
     checksum: Of its features, once the files have been read.
@@ -187,9 +193,9 @@ class Video:
   key: str
   frames: int | None = None
   frames_per_snippet: int = SNIPPET_FRAMES
-  window: int | None = None
+  window: int | None = dataclasses.field(default=None, repr=False)
   spans: tuple[Span, ...] | None = ()
-  exact_spans: bool = False
+  exact_spans: bool = dataclasses.field(default=False, repr=False)
   annotated_frames: int | None = None
   snippets: int = 0
   checksum: int = 0
@@ -204,3 +210,10 @@ class Video:
   def total_frames(self) -> int:
     """Frames to score."""
     return self.covered_frames if self.frames is None else self.frames
+
+  @property
+  def scored_spans(self) -> tuple[Span, ...]:
+    """The spans that begin in the frames to score."""
+    return tuple(
+      span for span in self.spans or () if span[0] < self.total_frames
+    )

@@ -90,7 +90,8 @@ def score_videos(
     batch_snippets: Snippets, padding included, scored at once.
     longest: Longest video the model takes [snippets].
     mesh: The devices.
-    span_ends: Whether annotated spans end "exclusive" or "inclusive".
+    span_ends: Whether annotated spans end "exclusive" or "inclusive"; exact
+      ones are half-open.
     stop: Called before each batch with its number; true stops.
 
   Returns:
@@ -150,6 +151,8 @@ def video_score(
   frames = int(example["frames"])
   truth = None
   if example["has_spans"]:
+    if example["exact_spans"]:
+      span_ends = "exclusive"
     truth = frame_labels(example["spans"], frames, span_ends=span_ends)
   return metrics.VideoScore(
     name=example["video"],

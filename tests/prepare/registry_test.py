@@ -18,7 +18,8 @@ import re
 from pathlib import Path, PurePath
 from typing import ClassVar
 
-from adplg_jax.prepare.annotation import SpanAnnotations, add_row, read_lines
+from adplg_jax.prepare.annotation import SpanAnnotations
+from adplg_jax.prepare.annotation_rows import Row, read_rows
 from adplg_jax.prepare.findings import Findings
 from adplg_jax.prepare.layout import Expected, Features
 from adplg_jax.prepare.naming import FileName, FileNameError
@@ -47,12 +48,16 @@ class Avenue(OfficialSource):
       raise FileNameError("unknown-name", "the name is not VIDEO-CROP.npy.")
     return FileName(match[1], int(match[3]), CLASSES[match[2]])
 
-  def read_annotations(self, path: Path, findings: Findings) -> SpanAnnotations:
-    rows = {}
-    for where, line in read_lines(path):
-      name, *numbers = line.split(",")
-      add_row(rows, where, name, [int(n) for n in numbers], findings)
+  def read_annotations(
+    self, path: Path, findings: Findings, span_ends: str
+  ) -> SpanAnnotations:
+    rows = read_rows(path, parse_row, ["r5,16,48"], findings, span_ends)
     return SpanAnnotations(rows, normal_rows=False)
+
+
+def parse_row(line: str) -> Row:
+  name, *numbers = line.split(",")
+  return Row(name, [int(number) for number in numbers])
 
 
 SOURCE = Avenue()

@@ -5,7 +5,7 @@ import argparse
 import pytest
 
 from adplg_jax.prepare.findings import PreparationError
-from adplg_jax.prepare.source import Options, common_options
+from adplg_jax.prepare.source import Options, add_span_ends, common_options
 
 
 def test_one_segment_is_not_enough(mine):
@@ -22,7 +22,17 @@ def test_types_that_are_not_stored_are_refused():
 def test_options_are_those_of_the_command_line():
   """What a data set adds to it is left to the data set."""
   given = {"variant": "x", "num_segments": 4, "dtype": "float16"}
-  given["span_ends"] = "inclusive"
   arguments = argparse.Namespace(**given, skip_bad=("empty",), manifest="m")
   options = Options(**common_options(arguments))
   assert options == Options(**given, skip_bad=("empty",))
+  assert options.span_ends == "exclusive"
+
+
+def test_ends_of_spans_are_an_option():
+  parser = argparse.ArgumentParser()
+  add_span_ends(parser)
+  assert parser.parse_args([]).span_ends == "exclusive"
+  words = ["--span-ends", "inclusive"]
+  assert parser.parse_args(words).span_ends == "inclusive"
+  with pytest.raises(PreparationError, match="--span-ends is 'open'; allowed:"):
+    Options(variant="x", span_ends="open")

@@ -15,7 +15,16 @@ from tests.train_step_test import WIDTH, initial, small_method
 MESH = sharding.make_mesh()
 
 
-def example(video, crop, features, *, spans=(), frames=None, has_spans=True):
+def example(
+  video,
+  crop,
+  features,
+  *,
+  spans=(),
+  frames=None,
+  has_spans=True,
+  exact_spans=False,
+):
   features = np.asarray(features)
   return {
     "features": features,
@@ -28,6 +37,7 @@ def example(video, crop, features, *, spans=(), frames=None, has_spans=True):
     "window": 2,
     "spans": np.array(spans, np.int64).reshape(-1, 2),
     "has_spans": has_spans,
+    "exact_spans": exact_spans,
   }
 
 
@@ -155,6 +165,14 @@ def test_spans_end_as_they_are_said_to(span_ends, truth):
   config = tiny("/nowhere", **{"switches.span_ends": span_ends})
   (same,) = scorer.score_split(config, MESH, first_channel, None, [crop])
   np.testing.assert_array_equal(same.truth, truth)
+
+
+@pytest.mark.parametrize("span_ends", ["exclusive", "inclusive"])
+def test_exact_spans_are_never_extended(span_ends):
+  features = planted([0, 0, 0])
+  crop = example("v", 0, features, spans=[(1, 3)], exact_spans=True)
+  found = score([crop], span_ends=span_ends)["v"]
+  np.testing.assert_array_equal(found.truth, [0, 1, 1, 0, 0, 0])
 
 
 def test_spans_that_are_not_known_are_no_truth():

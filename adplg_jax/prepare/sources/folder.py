@@ -13,6 +13,7 @@ from adplg_jax.prepare.source import (
   Collection,
   Options,
   Source,
+  add_span_ends,
   check_name,
   common_options,
 )
@@ -67,6 +68,7 @@ class Folder(Source):
       default="",
       help="with --features: lines VIDEO start-end start-end ...",
     )
+    add_span_ends(parser)
 
   def options(self, arguments: argparse.Namespace) -> FolderOptions:
     """See Source."""

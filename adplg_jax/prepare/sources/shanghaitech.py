@@ -68,8 +68,11 @@ class ShanghaiTech(OfficialSource):
     category = ANOMALOUS if len(match["number"]) == 4 else NORMAL
     return FileName(match["video"], crop, category, audio)
 
-  def read_annotations(self, path: Path, findings: Findings) -> MaskAnnotations:
+  def read_annotations(
+    self, path: Path, findings: Findings, span_ends: str
+  ) -> MaskAnnotations:
     """See OfficialSource."""
+    del span_ends
     return MaskAnnotations(read_masks(path, findings))
 
 

@@ -5,12 +5,8 @@ import re
 from pathlib import Path, PurePath
 from typing import ClassVar
 
-from adplg_jax.prepare.annotation import (
-  Annotation,
-  SpanAnnotations,
-  add_row,
-  read_lines,
-)
+from adplg_jax.prepare.annotation import SpanAnnotations
+from adplg_jax.prepare.annotation_rows import Row, read_rows
 from adplg_jax.prepare.findings import Findings
 from adplg_jax.prepare.layout import Expected, Features
 from adplg_jax.prepare.naming import (
@@ -30,12 +26,14 @@ CLASSES = {
   "B6": "CarAccident",
   "G": "Explosion",
 }
-_EXPECTED = Expected((2049, 1905, 800))
+_EXPECTED = Expected((2049, 1905, 800), anomalous_share=0.2308)
 _I3D = dataclasses.replace(
-  _EXPECTED,
-  test_snippets=145_649,
-  test_frames=2_330_384,
-  anomalous_share=0.2308,
+  _EXPECTED, test_snippets=145_649, test_frames=2_330_384
+)
+# The forms of rows, for messages; a name may carry .mp4.
+FORMS = (
+  "NAME_label_B2-0-0 16 48 100 128",
+  "NAME_label_B2-0-0 B2 16 48 B2 100 128",
 )
 _FOLDERS = {"train": "i3d-features/RGB", "test": "i3d-features/RGBTest"}
 _NAME = re.compile(
@@ -105,32 +103,23 @@ class XdViolence(OfficialSource):
     first = codes[0] if codes else label
     return NORMAL if first == "A" else CLASSES.get(first, label)
 
-  def read_annotations(self, path: Path, findings: Findings) -> SpanAnnotations:
+  def read_annotations(
+    self, path: Path, findings: Findings, span_ends: str
+  ) -> SpanAnnotations:
     """See OfficialSource."""
-    return SpanAnnotations(read_rows(path, findings), normal_rows=False)
+    rows = read_rows(path, parse_row, FORMS, findings, span_ends)
+    return SpanAnnotations(rows, normal_rows=False)
 
 
-def read_rows(path: Path, findings: Findings) -> dict[str, Annotation]:
-  """Reads XD-Violence's rows `NAME start end start end ...`.
-
-  Args:
-    path: The annotation file.
-    findings: Gathers invalid rows.
-
-  Returns:
-    Annotations by the video's name; some names carry .mp4, which is dropped.
-  """
-  annotations = {}
-  for where, line in read_lines(path):
-    match = re.fullmatch(r"(?P<name>.+?)(?P<numbers>(\s+-?\d+)+)", line)
-    numbers = [int(n) for n in match["numbers"].split()] if match else [0]
-    if match is None or len(numbers) % 2:
-      findings.add(
-        "manifest", where, f"{line!r} is not 'name start end start end ...'."
-      )
-      continue
-    add_row(annotations, where, match["name"], numbers, findings)
-  return annotations
+def parse_row(line: str) -> Row | None:
+  """Reads a row of XD-Violence in one of its `FORMS`, None for another."""
+  name = r"(?P<name>.+_label_[A-Z0-9-]+(\.mp4)?)"
+  triple = rf"\s+({'|'.join(CLASSES)})\s+-?\d+\s+-?\d+"
+  match = re.fullmatch(rf"{name}(?P<spans>((\s+-?\d+)+|({triple})+))", line)
+  if match is None:
+    return None
+  numbers = re.findall(r"(?<=\s)-?\d+", match["spans"])
+  return Row(match["name"], [int(number) for number in numbers])
 
 
 SOURCE = XdViolence()
