@@ -95,7 +95,7 @@ def test_other_weights_do_not_take_a_folders_place_in_silence(
     assert torch.equal(back[key], value)
 
 
-def test_what_cannot_be_written_is_said_before_anything_is(
+def test_unwritable_files_are_reported_before_anything_is_written(
   files, tmp_path, capsys
 ):
   assert from_torch(tmp_path) == 0

@@ -80,7 +80,7 @@ def test_last_and_selected_are_scored_each_with_its_own_parameters(
   assert np.abs(difference).max() > 1e-3
 
 
-def test_results_that_cannot_be_written_are_said_before_the_work(
+def test_an_unwritable_output_is_reported_before_scoring(
   whole, tmp_path, capsys, monkeypatch
 ):
   (tmp_path / "file").write_text("")

@@ -476,7 +476,7 @@ SCORING = [
       "span_ends_ignored",
       'example["spans"], frames, span_ends=span_ends',
       'example["spans"], frames',
-      "test_spans_end_as_they_are_said_to",
+      "test_the_last_frame_of_a_span_follows_span_ends",
     ),
   ),
 ]

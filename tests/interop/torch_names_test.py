@@ -81,7 +81,7 @@ def test_trees_and_back(branch):
 
 
 @pytest.mark.parametrize("branch", BRANCHES)
-def test_no_name_is_there_twice(branch):
+def test_names_are_unique(branch):
   entries = BRANCHES[branch]
   for names in ([e.ours for e in entries], [e.theirs for e in entries]):
     assert len(set(names)) == len(names)

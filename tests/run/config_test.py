@@ -40,7 +40,7 @@ def test_a_file_by_its_path(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("name", ["nothing", "../configs/nothing.py", "base2"])
-def test_a_missing_file_is_said_in_one_line(name):
+def test_a_missing_file_is_reported_in_one_line(name):
   with pytest.raises(ValueError) as error:
     load(f"{name}:i3d")
   assert str(error.value) == (

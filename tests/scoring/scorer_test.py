@@ -146,7 +146,7 @@ def test_crops_of_different_length_are_refused():
     ("inclusive", [0, 1, 1, 1, 0, 1]),
   ],
 )
-def test_spans_end_as_they_are_said_to(span_ends, truth):
+def test_the_last_frame_of_a_span_follows_span_ends(span_ends, truth):
   crop = example("v", 0, planted([0, 0, 0]), spans=[(1, 3), (5, 6)])
   found = score([crop], span_ends=span_ends)["v"]
   np.testing.assert_array_equal(found.truth, truth)
