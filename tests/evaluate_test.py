@@ -148,6 +148,35 @@ def test_overrides_change_how_videos_are_scored(whole, tmp_path, monkeypatch):
   assert frames["changed"] > frames["as it is"]
 
 
+def test_the_configuration_says_whether_one_crop_is_scored(
+  whole, data_dir, tmp_path, monkeypatch
+):
+  """The run's own, or that of the data set; they differ by their presets."""
+  data = shutil.copytree(
+    data_dir / "synthetic/tiny_n8", tmp_path / "data/synthetic/tiny_n8"
+  )
+  (metadata,) = data.glob("*/metadata.json")
+  stored = json.loads(metadata.read_text())
+  metadata.write_text(json.dumps(stored | {"official_test_crop": 1}))
+  crops = []
+
+  def note(examples):
+    crops.append({int(example["crop"]) for example in examples})
+    return iter(examples)
+
+  monkeypatch.setattr(evaluate.scorer, "with_progress", note)
+  for config_file in (None, "synthetic:tiny,official", "synthetic:tiny,fixed"):
+    evaluate.evaluate_workdir(
+      whole,
+      "last",
+      config_file=config_file,
+      overrides=["--config.num_segments=8"],
+      data_dir=str(tmp_path / "data"),
+      output=tmp_path / "out",
+    )
+  assert crops == [{1}, {1}, {0, 1}]
+
+
 @pytest.mark.parametrize(
   ("words", "said"),
   [

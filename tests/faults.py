@@ -568,7 +568,7 @@ LOOP = [
       "evaluated_in_warm_up",
       "step > config.warm_up_steps and",
       "step >= config.warm_up_steps and",
-      "test_evaluations_come_in_their_rhythm_after_warm_up",
+      "test_metrics_and_evaluations_come_in_their_rhythm",
     ),
     (
       "resumed_with_old_batches",

@@ -6,6 +6,7 @@ import pytest
 
 from adplg_jax.configs import synthetic
 from adplg_jax.run import workdir
+from adplg_jax.run.config import flatten
 from adplg_jax.run.workdir import Workdir, WorkdirError
 
 
@@ -59,6 +60,27 @@ def test_fields_without_meaning_may_change(tmp_path):
     part[last] = "elsewhere" if last == "data_dir" else part[last] + 7
   Workdir(tmp_path, config).close()
   assert workdir.read_config(tmp_path).total_steps == config.total_steps
+
+
+def test_no_other_field_may_change():
+  fields = flatten(synthetic.get_config().to_dict())
+  refused = {
+    name
+    for name in fields
+    if workdir.differences(fields, {**fields, name: "x"})
+  }
+  assert set(fields) - refused == {
+    "total_steps",
+    "log_every_steps",
+    "data_dir",
+    "data.cache_gib",
+    "data.read_threads",
+    "evaluation.every_steps",
+    "evaluation.batch_snippets",
+    "checkpoint.every_steps",
+    "checkpoint.keep",
+    "checkpoint.keep_every_steps",
+  }
 
 
 def hold(path, ready, release):
