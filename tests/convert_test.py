@@ -79,6 +79,14 @@ def test_converted_weights_can_be_trained_on(files, tmp_path):
   assert json.loads(lines[0])["step"] == 1
 
 
+def test_the_step_to_convert_is_chosen(files, tmp_path, capsys):
+  del files
+  assert from_torch(tmp_path) == 0
+  assert to_torch(tmp_path, "--step=0") == 0
+  assert to_torch(tmp_path, "--step=5") == 1
+  assert "allowed: best, last, or one of [0]" in capsys.readouterr().err
+
+
 def test_other_weights_do_not_take_a_folders_place_in_silence(
   files, tmp_path, capsys
 ):
