@@ -242,7 +242,12 @@ class _Run:
   def _save(self, state: TrainState, step: int) -> None:
     """Saves, once all metrics up to here are known to be finite."""
     self._log()
-    self.checkpoints.save(step, state, self.experiment.meta(), self.selection)
+    if self.selection and step in self.checkpoints.steps():
+      # Saved when the run was asked to leave in this evaluation.
+      self.checkpoints.add_selection(step, self.selection)
+    else:
+      meta = self.experiment.meta()
+      self.checkpoints.save(step, state, meta, self.selection)
     self.selection = None
 
   def _leave(self, state: TrainState, step: int) -> None:

@@ -29,6 +29,7 @@ from orbax.checkpoint.checkpoint_managers import (
 )
 
 from adplg_jax.run import legacy
+from adplg_jax.run.files import write_atomically
 
 PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
 
@@ -74,6 +75,11 @@ class Selection(NamedTuple):
 
   value: float
   chosen_by: str
+
+
+def _metrics(step: int, selection: Selection) -> dict[str, Any]:
+  """A selection as Orbax keeps it, in STEP/metrics/metrics."""
+  return {"step": step, **selection._asdict()}
 
 
 def _rank(metrics: Any) -> Any:
@@ -238,9 +244,6 @@ class Checkpointer:
   ) -> None:
     """Begins to write a checkpoint; the state may be donated on return.
 
-    A checkpoint of the latest step that was saved before its evaluation is
-    replaced by one with the selection metric.
-
     Args:
       step: Its step.
       state: The train state.
@@ -252,8 +255,7 @@ class Checkpointer:
         state is not finite, or the step has a checkpoint or a later one.
     """
     latest = self._manager.latest_step()
-    evaluated = step == latest and selection and not self.selection(step)
-    if latest is not None and step <= latest and not evaluated:
+    if latest is not None and step <= latest:
       raise CheckpointError(
         f"{self.directory} has checkpoints of steps {self.steps()}: step "
         f"{step} cannot be saved there. Choose another folder."
@@ -268,11 +270,8 @@ class Checkpointer:
       )
     meta = dict(meta, versions=versions(), checksums=checksums(state))
     meta["checksum"] = _text_checksum(meta)
-    metrics = selection and {"step": step, **selection._asdict()}
+    metrics = selection and _metrics(step, selection)
     try:
-      if evaluated:
-        self._manager.wait_until_finished()
-        self._manager.delete(step)
       self._manager.save(
         step,
         args=ocp.args.Composite(
@@ -284,6 +283,27 @@ class Checkpointer:
       raise self._failed(error) from error
     if selection:
       self._selections[step] = selection
+
+  def add_selection(self, step: int, selection: Selection) -> None:
+    """Adds its evaluation to a checkpoint that was saved before it.
+
+    Args:
+      step: The checkpoint's.
+      selection: The result of its evaluation.
+
+    Raises:
+      CheckpointError: This or the previous save could not be written.
+    """
+    self.wait()
+    if jax.process_index() == 0:
+      file = self.directory / str(step) / "metrics" / "metrics"
+      try:
+        write_atomically(file, json.dumps(_metrics(step, selection)))
+      except OSError as error:
+        raise self._failed(error) from error
+    multihost_utils.sync_global_devices("selection added")
+    self._manager.reload()
+    self._selections[step] = selection
 
   def wait(self) -> None:
     """Returns when everything begun is on disk.

@@ -1,6 +1,7 @@
 """Checkpoints: saved, kept, selected, restored; every damage is noticed."""
 
 import gc
+import os
 import shutil
 
 import jax
@@ -256,15 +257,43 @@ def test_of_equals_the_earliest_is_the_best_and_kept(tmp_path):
   assert again.best_step() == 1
 
 
-def test_an_evaluation_after_the_save_replaces_it(tmp_path):
+def test_an_evaluation_after_the_save_is_added_to_it(tmp_path):
   """As when a run was asked to leave in the middle of an evaluation."""
-  checkpoints = filled(tmp_path)
-  checkpoints.save(3, STATE, {"now": "evaluated"}, metric(0.5))
+  checkpoints = filled(tmp_path, (1, 2), keep=1)
+  checkpoints.add_selection(2, metric(0.5))
+  assert checkpoints.best_step() == 2
+  # It is the best for Orbax, too, which keeps it.
+  checkpoints.save(3, state_of(3), {})
   checkpoints.close()
   again = checkpoint.Checkpointer(tmp_path / "checkpoints", read_only=True)
-  assert again.steps() == [1, 2, 3]
-  assert again.selection(3) == metric(0.5)
-  assert again.restore(3, shapes()).meta["now"] == "evaluated"
+  assert again.steps() == [2, 3]
+  assert again.selection(2) == metric(0.5)
+  restored = again.restore(2, shapes())
+  assert restored.meta["number"] == 2
+  np.testing.assert_array_equal(restored.state["a"], STATE["a"] + 2)
+
+
+def test_an_evaluation_that_cannot_be_added_leaves_the_checkpoint(
+  tmp_path, monkeypatch
+):
+  """The only one there is."""
+  checkpoints = filled(tmp_path, (1,), keep=1)
+
+  def full(_):
+    raise OSError(28, "No space left on device")
+
+  monkeypatch.setattr(os, "fsync", full)
+  with pytest.raises(
+    checkpoint.CheckpointError, match=r"No space left.*before is untouched"
+  ):
+    checkpoints.add_selection(1, metric(0.5))
+  monkeypatch.undo()
+  # What remains after a kill, too.
+  again = checkpoint.Checkpointer(tmp_path / "checkpoints")
+  assert again.selection(1) is None
+  assert again.restore_latest(shapes()).step == 1
+  again.add_selection(1, metric(0.5))
+  assert again.best_step() == 1
 
 
 def test_an_evaluated_step_is_not_saved_twice(tmp_path):
