@@ -168,7 +168,7 @@ class Checkpointer:
 
     Raises:
       CheckpointError: Read-only, and the metrics of a checkpoint are damaged;
-        otherwise such a checkpoint is moved aside.
+        otherwise it counts as not evaluated.
     """
     self.directory = Path(directory).absolute()
     self._read_only = read_only
@@ -200,9 +200,9 @@ class Checkpointer:
     self._selections = self._read_selections()
 
   def _check_metrics(self) -> None:
-    """Finds damaged metrics: Orbax opens no directory that has any.
+    """Renames damaged metrics: Orbax opens no directory that has any.
 
-    Only the first process looks and moves them, so that all processes of a job
+    Only the first process looks and renames, so that all processes of a job
     take part in the same collectives whatever they would have seen.
     """
     if self._read_only or jax.process_index() == 0:
@@ -212,13 +212,17 @@ class Checkpointer:
           _rank(metrics)
           Selection(float(metrics["value"]), metrics["chosen_by"])
         except (ValueError, KeyError, TypeError) as error:
-          message = f"{file} is damaged ({error})."
           if self._read_only:
             raise CheckpointError(
-              f"{message} Move its checkpoint out of the folder."
+              f"{file} is damaged ({error}). Remove it: its checkpoint then "
+              "counts as not evaluated."
             ) from error
-          logging.error(message)
-          self._move_aside(file.parent.parent)
+          aside = file.rename(file.with_name("damaged"))
+          logging.error(
+            "%s is damaged (%s) and was moved to %s: its checkpoint counts as "
+            "not evaluated.",
+            *(file, error, aside),
+          )
     if not self._read_only:
       multihost_utils.sync_global_devices("checkpoint metrics checked")
 
@@ -490,22 +494,19 @@ class Checkpointer:
     return None
 
   def _set_aside(self, step: int) -> None:
-    """Forgets a damaged checkpoint."""
+    """Moves a damaged checkpoint to `damaged/` and forgets it."""
     if self._read_only:
       return
     if jax.process_index() == 0:
-      self._move_aside(self.directory / str(step))
+      folder = self.directory / str(step)
+      aside = self.directory.parent / "damaged" / folder.name
+      shutil.rmtree(aside, ignore_errors=True)
+      aside.parent.mkdir(exist_ok=True)
+      folder.rename(aside)
+      logging.error("The damaged checkpoint was moved to %s.", aside)
     multihost_utils.sync_global_devices("checkpoint set aside")
     self._manager.reload()
     self._selections.pop(step, None)
-
-  def _move_aside(self, folder: Path) -> None:
-    """Moves a damaged checkpoint to `damaged/`."""
-    aside = self.directory.parent / "damaged" / folder.name
-    shutil.rmtree(aside, ignore_errors=True)
-    aside.parent.mkdir(exist_ok=True)
-    folder.rename(aside)
-    logging.error("The damaged checkpoint was moved to %s.", aside)
 
   def _failed(self, error: Exception) -> CheckpointError:
     return CheckpointError(

@@ -309,19 +309,24 @@ def test_an_evaluated_step_is_not_saved_twice(tmp_path):
   "text",
   ["", "[1]", '{"value": 1}', '{"value": 0.5, "step": 3}'],
 )
-def test_damaged_metrics_are_named(tmp_path, text):
+def test_damaged_metrics_leave_the_checkpoint(tmp_path, text, caplog):
+  """Its state is intact; it counts as not evaluated, and can be again."""
   checkpoints = filled(tmp_path, (1, 2))
   checkpoints.save(3, STATE, {}, metric(0.5))
   checkpoints.close()
   file = tmp_path / "checkpoints/3/metrics/metrics"
   file.write_text(text)
   with pytest.raises(
-    checkpoint.CheckpointError, match=rf"{file} is damaged \(.*Move its"
+    checkpoint.CheckpointError, match=rf"{file} is damaged \(.*Remove it"
   ):
     checkpoint.Checkpointer(tmp_path / "checkpoints", read_only=True)
-  again = checkpoint.Checkpointer(tmp_path / "checkpoints")
-  assert again.steps() == [1, 2]
-  assert (tmp_path / "damaged" / "3").is_dir()
+  again = checkpoint.Checkpointer(tmp_path / "checkpoints", keep=3)
+  assert f"{file} is damaged (" in caplog.text
+  assert again.steps() == [1, 2, 3]
+  assert again.selection(3) is None
+  assert again.restore_latest(shapes()).step == 3
+  again.add_selection(3, metric(0.5))
+  assert again.best_step() == 3
 
 
 def test_a_damaged_checkpoint_forgets_its_metric(tmp_path):
