@@ -3,12 +3,14 @@
 import json
 import sys
 
+import jax
 import numpy as np
 import pytest
 
 from adplg_jax import convert, evaluate, main
 from adplg_jax.data import store
 from adplg_jax.run.config import load_config
+from adplg_jax.run.load_model import load_model
 from adplg_jax.run.workdir import read_config
 from tests import conversion, layouts
 from tests.conversion import from_torch, to_torch
@@ -158,6 +160,18 @@ def test_what_is_no_run_cannot_be_converted(tmp_path, capsys):
   command = ["to-torch", f"--checkpoint={tmp_path}", *names]
   assert convert.main(command) == 1
   assert "WorkdirError:" in capsys.readouterr().err
+
+
+def test_a_run_of_float64_is_made_and_converted_back(files, tmp_path):
+  import torch
+
+  assert from_torch(tmp_path, "--config.precision=float64") == 0
+  for leaf in jax.tree.leaves(load_model(tmp_path / "run").params):
+    assert leaf.dtype == np.float64
+  assert to_torch(tmp_path) == 0
+  back = torch.load(tmp_path / "v2.pkl", weights_only=True)
+  for key, value in files.video.state_dict().items():
+    assert torch.equal(back[key].float(), value), key
 
 
 def test_fields_are_changed_and_kept(files, tmp_path, capsys):

@@ -405,7 +405,8 @@ class Checkpointer:
         f"{self.steps() or 'none'}."
       )
     self._check_shapes(step, like)
-    with self._reading(step):
+    # Arrays have the types they were saved with, float64 too.
+    with self._reading(step), jax.enable_x64(True):
       restored = self._manager.restore(
         step,
         args=ocp.args.Composite(

@@ -403,6 +403,20 @@ def test_leaves_of_any_type_are_saved(tmp_path):
     assert restored[name].dtype == value.dtype
 
 
+def test_float64_is_restored_in_a_program_without_it(tmp_path):
+  """As in a conversion of a run of precision float64."""
+  checkpoints = checkpoint.Checkpointer(tmp_path / "checkpoints")
+  with jax.enable_x64(True):
+    state = {"x": jnp.arange(5, dtype=jnp.float64) / 3}
+    checkpoints.save(1, state, {})
+    checkpoints.wait()
+  place = jax.sharding.SingleDeviceSharding(jax.devices()[0])
+  like = checkpoints.saved_shapes(1, place)
+  restored = checkpoints.restore(1, like).state["x"]
+  assert restored.dtype == np.float64
+  np.testing.assert_array_equal(np.asarray(restored), np.arange(5) / 3)
+
+
 def test_checksum_sees_any_changed_word():
   rng = np.random.default_rng(0)
   x = rng.random(50, np.float32)

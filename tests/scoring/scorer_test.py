@@ -1,5 +1,6 @@
 """Scoring a split: crops, padding, spans, a stop."""
 
+import dataclasses
 import functools
 
 import jax
@@ -75,6 +76,24 @@ def model():
   """A jitted scorer of the snippet branch, and parameters."""
   method = small_method()
   return scorer.make_scorer(method), initial(method).snippet.params
+
+
+def test_parameters_of_another_precision_are_the_methods():
+  """As of a run of float64 that is scored in float32."""
+  method = small_method()
+  branch = method.snippet_branch.clone(
+    dtype=jnp.float32, param_dtype=jnp.float32
+  )
+  with jax.enable_x64(True):
+    double = initial(method).snippet.params
+    single = jax.tree.map(lambda x: x.astype(jnp.float32), double)
+  score_crops = scorer.make_scorer(
+    dataclasses.replace(method, snippet_branch=branch)
+  )
+  crop = np.ones((1, 4, WIDTH), np.float32), np.array([4], np.int32)
+  np.testing.assert_array_equal(
+    score_crops(double, *crop), score_crops(single, *crop)
+  )
 
 
 @pytest.mark.parametrize("batch_snippets", [1, 40, 4096])
