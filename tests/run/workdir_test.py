@@ -38,6 +38,26 @@ def test_other_data_of_the_same_name_is_refused(tmp_path):
     Workdir(tmp_path, config, {"fingerprint": "b"})
 
 
+@pytest.mark.parametrize("before", [{}, {"categories": []}])
+def test_data_that_are_prepared_again_may_have_more_properties(
+  tmp_path, before
+):
+  """As by a newer version; the fingerprint says that they are the same."""
+  config = synthetic.get_config()
+  facts = {"fingerprint": "a", "dtype": "float32"}
+  Workdir(tmp_path, config, facts | before).close()
+  more = facts | {"categories": ("Abuse",)}
+  Workdir(tmp_path, config, more).close()
+  # From now on they are compared.
+  for changed in ({"categories": ("Arson",)}, {"dtype": "float16"}):
+    with pytest.raises(
+      WorkdirError, match=f"on other data.*\n  {[*changed][0]}"
+    ):
+      Workdir(tmp_path, config, more | changed)
+  with pytest.raises(WorkdirError, match="fingerprint: 'a' there, 'b' now"):
+    Workdir(tmp_path, config, more | {"fingerprint": "b"})
+
+
 @pytest.mark.parametrize("file", ["config.json", "data.json"])
 @pytest.mark.parametrize("text", ["", "[]", '{"seed": 0'])
 def test_damaged_files_are_named(tmp_path, file, text):
