@@ -51,7 +51,7 @@ def test_data_that_are_prepared_again_may_have_more_properties(
   # From now on they are compared.
   for changed in ({"categories": ("Arson",)}, {"dtype": "float16"}):
     with pytest.raises(
-      WorkdirError, match=f"on other data.*\n  {[*changed][0]}"
+      WorkdirError, match=f"on other data.*\n  {next(iter(changed))}"
     ):
       Workdir(tmp_path, config, more | changed)
   with pytest.raises(WorkdirError, match="fingerprint: 'a' there, 'b' now"):
