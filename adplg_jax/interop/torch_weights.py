@@ -263,7 +263,7 @@ def to_torch(
   checkpoint: str | Path,
   video: str | Path,
   snippet: str | Path,
-  which: str = "best",
+  which: str | int = "best",
 ) -> int:
   """Writes state dicts that the authors' modules load strictly.
 

@@ -342,7 +342,7 @@ class Checkpointer:
     """The selection metric of a step, None when it was not evaluated."""
     return self._selections.get(step)
 
-  def find_step(self, which: str) -> int:
+  def find_step(self, which: str | int) -> int:
     """The step that "best", "last" or a number stands for.
 
     "best" is the last one where none was evaluated.
@@ -358,7 +358,7 @@ class Checkpointer:
     if which == "best":
       best = self.best_step()
       return steps[-1] if best is None else best
-    if not which.isdigit() or int(which) not in steps:
+    if not str(which).isdecimal() or int(which) not in steps:
       raise CheckpointError(
         f"checkpoint is {which!r}; allowed: best, last, or one of {steps}."
       )

@@ -346,10 +346,10 @@ def test_the_step_that_a_word_stands_for(tmp_path):
   checkpoints.save(4, STATE, {}, metric(0.4))
   assert checkpoints.find_step("best") == 3
   assert checkpoints.find_step("last") == 4
-  assert checkpoints.find_step("2") == 2
-  for which in ("9", "newest"):
+  assert checkpoints.find_step("2") == checkpoints.find_step(2) == 2
+  for which in ("9", "newest", "²", 9, -2):
     with pytest.raises(
-      checkpoint.CheckpointError, match=rf"is '{which}'; allowed: best, last"
+      checkpoint.CheckpointError, match=rf"is {which!r}; allowed: best, last"
     ):
       checkpoints.find_step(which)
 
