@@ -23,7 +23,11 @@ from adplg_jax.train_state import TrainState
 
 
 def set_up_jax(config: Any) -> None:
-  """Process-wide switches of a configuration; before any device is used."""
+  """Process-wide switches of a checked configuration, before devices are used.
+
+  Args:
+    config: As `open_experiment` accepts it.
+  """
   jax.config.update("jax_enable_x64", config.precision == "float64")
   if config.deterministic:
     flags = os.environ.get("XLA_FLAGS", "")

@@ -9,7 +9,7 @@ from typing import Any
 import jax
 from absl import logging
 
-from adplg_jax.experiment import Experiment, open_experiment
+from adplg_jax.experiment import Experiment, open_experiment, set_up_jax
 from adplg_jax.report import console, picture
 from adplg_jax.run import sharding
 from adplg_jax.run.agreement import check_agreement, shared_refusal
@@ -59,6 +59,7 @@ def train(config: Any, workdir: str | Path, preemption: Preemption) -> Outcome:
   with shared_refusal():
     experiment = open_experiment(config)
   check_agreement({"config": config.to_dict(), "data": experiment.facts()})
+  set_up_jax(config)
   # Before the workdir becomes this configuration's.
   experiment.check_batch_size()
   with contextlib.ExitStack() as stack:

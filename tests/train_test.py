@@ -174,6 +174,15 @@ def test_a_refused_batch_size_leaves_the_workdir_free(
   assert not (tmp_path / "config.json").exists()
 
 
+def test_a_value_that_cannot_be_is_refused_in_one_line(
+  data_dir, tmp_path, capsys
+):
+  config = tiny(data_dir, matmul_precision="foo")
+  assert main.run(config, str(tmp_path)) == 1
+  (line,) = capsys.readouterr().err.splitlines()
+  assert line.startswith("ValueError: config.matmul_precision is 'foo'; allow")
+
+
 def test_nan_stops_the_run_and_is_never_saved(data_dir, tmp_path, capsys):
   config = tiny(data_dir)
   config.snippet.optimizer.learning_rate = 1e30

@@ -32,7 +32,19 @@ from tests.runs import wait_for
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.mark.parametrize("how", ["", "host:1", "host:1,2", "host:1,two,0"])
+@pytest.mark.parametrize(
+  "how",
+  [
+    "",
+    "host:1",
+    "host:1,2",
+    "host:1,two,0",
+    "localhost:x,2,0",
+    "localhost,2,0",
+    "localhost:1,2,2",
+    "localhost:1,0,0",
+  ],
+)
 def test_other_forms_are_refused(how):
   service = jax.config.jax_enable_preemption_service
   try:
