@@ -115,9 +115,11 @@ class Experiment:
     )
 
   def training_iterator(self, first_step: int) -> Iterator[dict[str, Any]]:
-    """This process's rows of the batches from `first_step` on."""
+    """This process's rows of the batches from `first_step` on.
+
+    Their size must be one that `check_batch_size` accepts.
+    """
     config = self.config
-    self.check_batch_size()
     key = {"key": f"{config.switches.history_key}_key"}
     normal, anomalous = (
       self.dataset.train_normal,
