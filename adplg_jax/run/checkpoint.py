@@ -103,9 +103,13 @@ def _checksums(leaves: list[jax.Array]) -> list[jax.Array]:
 
 
 def _as_words(x: jax.Array) -> jax.Array:
-  """The bytes of a boolean, integer or real array as words, zero-padded."""
-  if x.dtype == jnp.bool_:
+  """The bytes of an array of numbers or booleans as words, zero-padded."""
+  if jnp.iscomplexobj(x):
+    x = jnp.stack([x.real, x.imag])
+  elif x.dtype == jnp.bool_:
     x = x.astype(jnp.uint8)
+  elif jax.dtypes.itemsize_bits(x.dtype) < 8:
+    x = x.astype(jnp.float32)  # It has all their values.
   x = x.ravel()
   in_word = 4 // x.dtype.itemsize
   if in_word > 1:
