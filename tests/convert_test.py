@@ -162,6 +162,13 @@ def test_what_is_no_run_cannot_be_converted(tmp_path, capsys):
   assert "WorkdirError:" in capsys.readouterr().err
 
 
+def test_fields_are_not_changed_on_the_way_back(tmp_path, capsys):
+  command = ["to-torch", f"--checkpoint={tmp_path}", *FILES, "--config.seed=3"]
+  assert convert.main(command) == 1
+  said = "ValueError: --config.seed=3: to-torch changes no fields; leave this"
+  assert capsys.readouterr().err.startswith(said)
+
+
 def test_a_run_of_float64_is_made_and_converted_back(files, tmp_path):
   import torch
 

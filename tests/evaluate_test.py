@@ -10,6 +10,7 @@ import pytest
 from adplg_jax import evaluate, main
 from adplg_jax.data import pipeline
 from adplg_jax.run.checkpoint import Checkpointer
+from adplg_jax.scoring import scorer
 from tests import layouts
 from tests.runs import scores, select, tiny
 
@@ -87,7 +88,11 @@ def test_results_that_cannot_be_written_are_said_before_the_work(
   monkeypatch.setattr(evaluate, "_score", None)
   output = str(tmp_path / "file" / "results")
   assert evaluate.main(["--workdir", str(whole), "--output", output]) == 1
-  assert f"Not a directory: '{output}'" in capsys.readouterr().err
+  (line,) = capsys.readouterr().err.splitlines()
+  assert line == (
+    f"ValueError: {output} cannot be made (Not a directory); name a folder for "
+    "the results with --output."
+  )
 
 
 def test_evaluate_says_which_checkpoints_there_are(whole, tmp_path, capsys):
@@ -151,16 +156,46 @@ def test_overrides_change_how_videos_are_scored(whole, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
   ("words", "said"),
   [
-    (["video.model.dropout=0.1"], "config.video.model.dropout=0.1: the models"),
-    (["snippet.model.width=4"], "config.snippet.model.width=4: the models"),
+    (["video.model.dropout=0.1"], "cannot change config.video.model.dropout;"),
+    (
+      ["seed=1", "switches.rotary_query_shift=false"],
+      "cannot change config.seed, config.switches.rotary_query_shift; allowed: "
+      "config.data.builder, config.data.variant, config.data_dir, ",
+    ),
+    (
+      ["data.variant=small", "num_segments=32"],
+      "Changing config.data.variant, config.num_segments changes the results: ",
+    ),
+    (["switches.span_ends=inclusive"], "changes the results: name another "),
+    (["matmul_precision=foo"], "config.matmul_precision is 'foo'; allowed"),
     (["evaluation.batch=4"], "config.evaluation.batch is not a field. Did you"),
-    (["evaluation.batch_snippets=x"], "batch_snippets"),
+    (["evaluation.batch_snippets=x"], "batch_snippets is 'x'; allowed: a who"),
     (["switches.span_ends=open"], "config.switches.span_ends is 'open'"),
   ],
 )
-def test_overrides_that_cannot_be_are_refused(whole, capsys, words, said):
+def test_overrides_that_cannot_be_are_refused(
+  whole, tmp_path, capsys, words, said
+):
   overrides = [f"--config.{word}" for word in words]
+  if "changes the results" not in said:
+    overrides.append(f"--output={tmp_path}")
   assert evaluate.main(["--workdir", str(whole), *overrides]) == 1
   error = capsys.readouterr().err
   assert said in error
   assert "Traceback" not in error
+
+
+def test_the_scorer_is_made_once(whole, tmp_path, monkeypatch):
+  made = []
+  make_scorer = scorer.make_scorer
+
+  def counted(method):
+    made.append(method)
+    return make_scorer(method)
+
+  monkeypatch.setattr(scorer, "make_scorer", counted)
+  copy = shutil.copytree(whole, tmp_path / "run")
+  select(copy, 4)
+  both = evaluate.evaluate_workdir(copy, output=tmp_path / "both")
+  assert (both.last.step, both.selected.step) == (8, 4)
+  assert len(made) == 1

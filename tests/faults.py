@@ -588,8 +588,9 @@ LOOP = [
     "evaluate",
     (
       "evaluates_one_for_both",
-      "from_checkpoint(checkpoints, step, config, sharding=place)",
-      "from_checkpoint(checkpoints, steps[0], config, sharding=place)",
+      "from_checkpoint(checkpoints, step, experiment.config, sharding=place)",
+      "from_checkpoint(checkpoints, steps[0], experiment.config, "
+      "sharding=place)",
       "test_last_and_selected_are_scored_each_with_its_own_parameters",
     ),
   ),

@@ -61,10 +61,10 @@ def _get_config(path: str, arguments: Sequence[str]) -> ConfigDict:
   try:
     inspect.signature(get_config).bind(*arguments)
   except TypeError as error:
-    given = f"the argument {arguments[0]!r}" if arguments else "no argument"
+    given = f"with {arguments[0]!r}" if arguments else "without an argument"
     raise ValueError(
-      f"{named} does not take {given} ({error}); an argument is what follows "
-      "the first colon."
+      f"{named} cannot be called {given} ({error}); its argument is what "
+      "follows the first colon."
     ) from error
   try:
     config = get_config(*arguments)
@@ -156,13 +156,11 @@ def override(config: ConfigDict, overrides: Sequence[str]) -> Any:
   Raises:
     ValueError: There is no such field, or the value is of another type.
   """
-  changes = [
-    re.sub("^--?config\\.", "", word).partition("=") for word in overrides
-  ]
-  check_fields([name for name, _, _ in changes], config)
+  names = overridden(overrides)
+  check_fields(names, config)
   fields = flatten(config.to_dict())
   config = config.copy_and_resolve_references()
-  for word, (name, equals, value) in zip(overrides, changes, strict=True):
+  for word, name in zip(overrides, names, strict=True):
     words = ["", word]
     parser = flags.FlagValues()
     config_flags.DEFINE_config_dict(
@@ -171,10 +169,16 @@ def override(config: ConfigDict, overrides: Sequence[str]) -> Any:
     try:
       parser(words)
     except flags.Error as error:
+      _, equals, value = word.partition("=")
       said = f"is {value!r}" if equals else "has no value"
       allowed = _TYPES[type(fields[name])]
       raise ValueError(f"config.{name} {said}; allowed: {allowed}.") from error
   return config.lock()
+
+
+def overridden(overrides: Iterable[str]) -> list[str]:
+  """The fields that words such as "--config.seed=1" change."""
+  return [re.sub("^--?config\\.", "", w).partition("=")[0] for w in overrides]
 
 
 def split_overrides(argv: Iterable[str]) -> tuple[list[str], list[str]]:

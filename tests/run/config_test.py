@@ -62,8 +62,16 @@ IMPORT = "from adplg_jax.configs import base\n"
     ("# adplg_jax\n\nWeakly supervised", "", "fails (SyntaxError: invalid"),
     ("seed = '\0'\n", "", "fails ("),
     ("import nothing_of_that_name\n", "", "fails (ModuleNotFoundError: No mod"),
-    ("def get_config(): return 1\n", ":i3d", "not take the argument 'i3d'"),
-    ("def get_config(name): return 1\n", "", "does not take no argument ("),
+    (
+      "def get_config(): return 1\n",
+      ":i3d",
+      "cannot be called with 'i3d' (",
+    ),
+    (
+      "def get_config(name): return 1\n",
+      "",
+      "called without an argument (",
+    ),
     ("def get_config(): return 1 / 0\n", "", "fails (ZeroDivisionError: "),
     ("def get_config(): return {}\n", "", "returns dict. A configuration"),
     (
