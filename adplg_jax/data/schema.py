@@ -29,9 +29,9 @@ class _Field(NamedTuple):
 # that are not padding. The keys are -1 outside train_anomalous. A snippet is
 # extracted from `window` frames, the next one starts `frames_per_snippet`
 # frames after it. `spans` are spans of anomalous frames, unknown where
-# has_spans is false. Where exact_spans is true they are half-open; else they end
-# as the annotated rows do, of which the evaluation knows whether the last frame
-# belongs to the span.
+# has_spans is false. Where exact_spans is true they are half-open; else they
+# end as the annotated rows do, of which the evaluation knows whether the last
+# frame belongs to the span.
 _FIELDS = {
   "length": _Field(np.int32),
   "video": _Field(str),

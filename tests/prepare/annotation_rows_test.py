@@ -117,7 +117,5 @@ def test_annotations_that_are_no_text_are_named(ucf, what):
     ucf.annotations.mkdir()
   else:
     ucf.annotations.write_bytes(b"caf\xe9 165 240")
-  assert re.match(
-    rf"{ucf.annotations}: cannot be read|{ucf.annotations}:1: byte 0xe9 is not UTF-8",
-    ucf.report(),
-  )
+  faults = r": cannot be read: Is a dir|:1: byte 0xe9 is not UTF-8"
+  assert re.match(f"{ucf.annotations}({faults})", ucf.report())
