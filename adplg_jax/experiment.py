@@ -215,6 +215,13 @@ def open_experiment(config: Any) -> Experiment:
   check_config(config)
   dataset = _open_dataset(config)
   metadata = dataset.metadata
+  if metadata.incomplete:
+    logging.warning(
+      "The data set %s:%s is %s.",
+      config.data.builder,
+      config.data.variant,
+      metadata.incomplete,
+    )
   longest = config.snippet.model.max_snippets
   if metadata.longest_test_snippets > longest:
     raise ValueError(

@@ -1,5 +1,7 @@
 """What a configuration opens."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -34,6 +36,22 @@ def test_held_out_videos_are_scored_without_their_padding(
   )
   found = {(len(e["features"]), int(e["frames"])) for e in examples}
   assert found == {(3, 3)}
+
+
+def test_an_incomplete_data_set_is_pointed_out(data_dir, monkeypatch, caplog):
+  opened = store.open_dataset
+  text = "incomplete: 809 of 810 anomalous training videos"
+
+  def incomplete(*arguments):
+    data = opened(*arguments)
+    metadata = dataclasses.replace(data.metadata, incomplete=text)
+    return dataclasses.replace(data, metadata=metadata)
+
+  open_experiment(tiny(data_dir))
+  assert "incomplete" not in caplog.text
+  monkeypatch.setattr(store, "open_dataset", incomplete)
+  open_experiment(tiny(data_dir))
+  assert f"The data set synthetic:tiny is {text}." in caplog.text
 
 
 def test_a_test_video_that_is_too_long_is_named_at_once(data_dir):
