@@ -191,6 +191,7 @@ class Experiment:
           "label": label,
           "frames": rows,
           "frames_per_snippet": 1,
+          "window": 1,
           "spans": np.zeros((0, 2), np.int64),
           "has_spans": False,
           "exact_spans": False,

@@ -442,8 +442,8 @@ SCORING = [
     ),
     (
       "snippets_tiled",
-      "np.repeat(snippet_scores, frames_per_snippet)",
-      "np.tile(snippet_scores, frames_per_snippet)",
+      "(np.arange(frames) - shift) // frames_per_snippet",
+      "(np.arange(frames) - shift) % frames_per_snippet",
       "test_frame_scores_repeat_cut_and_extend",
     ),
   ),

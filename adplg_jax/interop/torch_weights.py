@@ -234,14 +234,14 @@ def _num_keys(config: Any) -> int:
     return metadata.num_video_keys if by_video else metadata.num_crop_keys
   name = f"{data.builder}/{data.variant} is not prepared here"
   source = registry.find(data.builder)
-  if not isinstance(source, OfficialSource) or (
-    data.variant not in source.features
-  ):
+  keys = None
+  if isinstance(source, OfficialSource):
+    keys = source.layout(data.variant).num_keys(by_video=by_video)
+  if keys is None:
     print(
       f"{name}: the weights can be used for scoring, but not trained further."
     )
     return 1
-  keys = source.features[data.variant].num_keys(by_video=by_video)
   print(f"{name}: to train further, it must have all its {keys} memory keys.")
   return keys
 

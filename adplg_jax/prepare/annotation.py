@@ -15,7 +15,7 @@ from adplg_jax.data.frames import mask_to_spans
 from adplg_jax.prepare.annotation_rows import Rows
 from adplg_jax.prepare.feature_files import FeatureFileError, read_flags
 from adplg_jax.prepare.findings import Findings, PreparationError
-from adplg_jax.prepare.videos import ANOMALOUS, NORMAL, Video
+from adplg_jax.prepare.videos import Video
 
 
 class Annotations(abc.ABC):
@@ -28,13 +28,17 @@ class Annotations(abc.ABC):
 
   @abc.abstractmethod
   def annotate(
-    self, videos: Sequence[Video], findings: Findings
+    self,
+    videos: Sequence[Video],
+    findings: Findings,
+    left_out: Collection[str] = (),
   ) -> list[Video]:
     """Gives test videos their spans.
 
     Args:
       videos: All videos, their snippets known.
       findings: Gathers annotations and videos that do not fit.
+      left_out: Videos that have feature files, but are not in the lists.
 
     Returns:
       The videos.
@@ -59,14 +63,17 @@ class SpanAnnotations(Annotations):
     return self.rows.videos.keys() if self.normal_rows else ()
 
   def annotate(
-    self, videos: Sequence[Video], findings: Findings
+    self,
+    videos: Sequence[Video],
+    findings: Findings,
+    left_out: Collection[str] = (),
   ) -> list[Video]:
     """See Annotations."""
     annotated = [
       self._annotate(video, findings) if video.split == "test" else video
       for video in videos
     ]
-    _find_surplus(videos, self.rows.videos, findings)
+    _find_surplus(videos, self.rows.videos, findings, left_out)
     return annotated
 
   def _annotate(self, video: Video, findings: Findings) -> Video:
@@ -116,14 +123,22 @@ def _find_missing(what: str, video: Video, findings: Findings) -> None:
 
 
 def _find_surplus(
-  videos: Sequence[Video], names: Mapping[str, object], findings: Findings
+  videos: Sequence[Video],
+  names: Mapping[str, object],
+  findings: Findings,
+  left_out: Collection[str],
 ) -> None:
   splits = {video.name: video.split for video in videos}
   unreadable = {item.video for item in findings.items} - set(splits)
   for name in names:
     split = splits.get(name)
     if split != "test" and name not in unreadable:
-      where = "is a training video here" if split else "has no feature file"
+      if split:
+        where = "is a training video here"
+      elif name in left_out:
+        where = "is not in the list"
+      else:
+        where = "has no feature file"
       findings.add(
         "no-video",
         name,
@@ -137,7 +152,7 @@ class MaskAnnotations(Annotations):
   """A mask with one 0 or 1 per frame for each anomalous test video.
 
   Masks of training videos are left alone: the weakly supervised split trains
-  on part of the official test videos. A test video without a mask is normal.
+  on part of the official test videos.
 
   Attributes:
     masks: By the video's name.
@@ -151,38 +166,50 @@ class MaskAnnotations(Annotations):
     return ()
 
   def annotate(
-    self, videos: Sequence[Video], findings: Findings
+    self,
+    videos: Sequence[Video],
+    findings: Findings,
+    left_out: Collection[str] = (),
   ) -> list[Video]:
     """See Annotations."""
     training = {video.name for video in videos if video.split == "train"}
     for _ in training & set(self.masks):
       findings.note("masks of training videos, not used")
     masks = {k: v for k, v in self.masks.items() if k not in training}
-    annotated = []
-    for video in videos:
-      if video.split == "test":
-        mask = masks.get(video.name)
-        count = None if mask is None else len(mask)
-        if mask is None:
-          mask = np.zeros(1, bool)
-        mask = fit_mask(mask, video.total_frames)
-        video = dataclasses.replace(
-          with_mask(video, mask), annotated_frames=count
-        )
-      annotated.append(video)
-    _find_surplus(videos, masks, findings)
+    annotated = [
+      _with_mask(video, masks.get(video.name), findings)
+      if video.split == "test"
+      else video
+      for video in videos
+    ]
+    _find_surplus(videos, masks, findings, left_out)
     return annotated
 
 
-def with_mask(video: Video, mask: np.ndarray) -> Video:
-  """A video with the label, class and spans of its mask."""
-  label = int(mask.any())
+def _with_mask(
+  video: Video, mask: np.ndarray | None, findings: Findings
+) -> Video:
+  """A test video with the spans of its mask; its name tells its label."""
+  if mask is None:
+    if video.label:
+      findings.add(
+        "no-annotation",
+        video.name,
+        "an anomalous video by its name, without a mask; use all masks.",
+        video.name,
+      )
+    return dataclasses.replace(video, spans=None if video.label else ())
+  if mask.any() != bool(video.label):
+    findings.add(
+      "list-label",
+      video.name,
+      f"{int(mask.sum())} anomalous frames in its mask, but class "
+      f"{video.category} by its name; correct either.",
+      video.name,
+    )
+  spans = mask_to_spans(fit_mask(mask, video.total_frames))
   return dataclasses.replace(
-    video,
-    label=label,
-    category=ANOMALOUS if label else NORMAL,
-    spans=mask_to_spans(mask),
-    exact_spans=True,
+    video, spans=spans, exact_spans=True, annotated_frames=len(mask)
   )
 
 

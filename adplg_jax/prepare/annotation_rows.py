@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from adplg_jax.data.frames import Span
-from adplg_jax.prepare.findings import Findings, PreparationError
+from adplg_jax.prepare.findings import Findings
+from adplg_jax.prepare.text_files import read_text
 
 
 class Row(NamedTuple):
@@ -105,14 +106,7 @@ def read_rows(
 
 def _read_lines(path: Path) -> Iterator[tuple[str, str]]:
   """Lines that are not empty, each with its place."""
-  try:
-    text = path.read_text(encoding="utf-8-sig")
-  except (OSError, UnicodeDecodeError) as error:
-    raise PreparationError(
-      f"{path}: cannot be read as text: {error}; --annotations must name the "
-      "official annotation file."
-    ) from error
-  for number, line in enumerate(text.splitlines(), 1):
+  for number, line in enumerate(read_text(path).splitlines(), 1):
     if line.strip():
       yield f"{path}:{number}", line.strip()
 

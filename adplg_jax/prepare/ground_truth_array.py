@@ -11,7 +11,6 @@ import numpy as np
 
 from adplg_jax.data.frames import frame_labels, mask_to_spans
 from adplg_jax.data.schema import SNIPPET_FRAMES
-from adplg_jax.prepare.annotation import with_mask
 from adplg_jax.prepare.feature_files import FeatureFileError, read_flags
 from adplg_jax.prepare.file_contents import quoted
 from adplg_jax.prepare.findings import Findings
@@ -28,7 +27,6 @@ def annotate_by_array(
   findings: Findings,
   *,
   listed: bool,
-  labels_by_name: bool,
   compare: bool,
 ) -> list[Video]:
   """Gives test videos their part of the field's array of all test frames.
@@ -39,7 +37,6 @@ def annotate_by_array(
     order: Names of the test videos as the array has them.
     findings: Gathers what does not fit.
     listed: Whether a list gave the order, not the paths.
-    labels_by_name: Whether a video's label is known from its name.
     compare: Whether the videos are annotated already; the share of frames
       that differs is then noted, and refused above `MOST_DIFFERENT`.
 
@@ -53,9 +50,6 @@ def annotate_by_array(
     return list(videos)
   for name, mask in masks.items():
     video = test[name]
-    if not labels_by_name:
-      test[name] = with_mask(video, mask)
-      continue
     test[name] = dataclasses.replace(
       video, spans=mask_to_spans(mask), exact_spans=True
     )

@@ -3,7 +3,8 @@
 import dataclasses
 import zlib
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from tqdm import tqdm
@@ -44,6 +45,7 @@ class _Read:
   shape: tuple[int, int] | None = None
   adjustment: str = ""
   zero_rows: int = 0
+  dead: bool = False
   largest: float = 0.0
   checksum: int = 0
   error: FeatureFileError | None = None
@@ -83,6 +85,8 @@ def scan(
   for own in reads.values():
     for read in own:
       _check_crop(read, width, rules, dtype, findings)
+  _find_copies(videos, reads, findings)
+  _find_dead(reads, findings)
   scanned = []
   for video in videos:
     own = reads[video.split, video.name]
@@ -115,9 +119,18 @@ def _read(video: Video, crop: Crop, visual_width: int | None) -> _Read:
     (array.shape[0], array.shape[1]),
     crop.adjustment(),
     int(zeros.sum()),
+    _dead(array),
     max(float(array.max()), -float(array.min())),
     zlib.crc32(np.ascontiguousarray(array).data),
   )
+
+
+def _dead(array: np.ndarray) -> bool:
+  """Whether all snippets are the same, or all zero."""
+  first, last = array[0], array[-1]
+  if len(array) == 1:
+    return not first.any()
+  return bool((first == last).all() and (array == first).all())
 
 
 def _common_width(reads: dict[tuple[str, str], list[_Read]]) -> int:
@@ -158,6 +171,56 @@ def _check_crop(
       "--dtype float32.",
       read.video[1],
     )
+
+
+def _find_dead(
+  reads: Mapping[tuple[str, str], Sequence[_Read]], findings: Findings
+) -> None:
+  """Counts videos whose features say nothing; finds a data set of them."""
+  dead = [key for key, own in reads.items() if any(read.dead for read in own)]
+  if not dead:
+    return
+  text = "videos have the same features in every snippet"
+  findings.note(f"{text}, as {dead[0][1]}", len(dead))
+  if 2 * len(dead) > len(reads):
+    findings.add(
+      "dead-features",
+      reads[dead[0]][0].where,
+      f"{len(dead)} of {len(reads)} {text}, nothing can be learnt from them; "
+      "extract the features again.",
+    )
+
+
+def _find_copies(
+  videos: Sequence[Video],
+  reads: Mapping[tuple[str, str], Sequence[_Read]],
+  findings: Findings,
+) -> None:
+  """Finds features that videos of different names share."""
+  known: dict[Any, tuple[Video, Crop]] = {}
+  for video in sorted(videos, key=lambda video: video.split):
+    for crop, read in zip(
+      video.crops, reads[video.split, video.name], strict=True
+    ):
+      if read.shape is None or read.dead:
+        continue
+      other, same = known.setdefault((read.shape, read.checksum), (video, crop))
+      # Checksums are short: the features themselves have to agree.
+      if other.name == video.name or (
+        not np.array_equal(same.read(), crop.read())
+      ):
+        continue
+      if other.split == video.split:
+        findings.note(f"{video.split} videos with the features of another one")
+      else:
+        findings.add(
+          "same-content",
+          crop.where(),
+          f"has the features of the test video {other.name} "
+          f"({same.where()}); a model must not be trained on test videos.",
+          video.name,
+        )
+      break
 
 
 def _check_lengths(

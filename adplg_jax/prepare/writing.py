@@ -65,6 +65,7 @@ def write(
     "dtype": options.dtype,
     "official_test_crop": collection.official_test_crop,
     "fingerprint": fingerprint(videos, options),
+    "incomplete": checked.incomplete,
     "longest_test_video": longest.name,
     "longest_test_snippets": longest.snippets,
     "categories": sorted(
@@ -223,6 +224,7 @@ class _Split:
       "crop_key": row.crop_key,
       "frames": video.total_frames,
       "frames_per_snippet": video.frames_per_snippet,
+      "window": video.window or video.frames_per_snippet,
       "spans": np.array(video.scored_spans, np.int64).reshape(-1, 2),
       "has_spans": video.spans is not None,
       "exact_spans": video.exact_spans,

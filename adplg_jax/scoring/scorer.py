@@ -160,7 +160,10 @@ def video_score(
     label=int(example["label"]),
     snippet_scores=snippet_scores,
     scores=metrics.frame_scores(
-      snippet_scores, int(example["frames_per_snippet"]), frames
+      snippet_scores,
+      int(example["frames_per_snippet"]),
+      frames,
+      window=int(example["window"]),
     ),
     truth=truth,
   )

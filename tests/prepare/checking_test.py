@@ -80,8 +80,9 @@ def test_skip_bad_that_leaves_a_class_empty_is_refused(mine):
     np.save(mine.root / f"{name}.npy", np.full((7, 4), np.nan, np.float32))
   status, printed = mine.prepare("--skip-bad", "all")
   assert status == 1
-  assert "Found 1 error" in printed
-  assert "train: no normal video" in printed
+  assert "--skip-bad would leave no normal training video; nothing" in printed
+  assert "not-finite: 2" in printed
+  assert "Fix the files; --skip-bad not-finite would leave" in mine.report()
 
 
 @pytest.mark.parametrize(

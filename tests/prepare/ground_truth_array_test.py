@@ -49,7 +49,7 @@ def annotated(tmp_path, truth, **options):
   ]
   findings = Findings()
   path = layouts.save(tmp_path / "gt.npy", truth)
-  options = {"listed": True, "labels_by_name": True, "compare": True} | options
+  options = {"listed": True, "compare": True} | options
   found = ground_truth_array.annotate_by_array(
     videos, path, ["a", "n"], findings, **options
   )
@@ -91,7 +91,14 @@ def test_the_fields_array_in_place_of_annotations(shanghai):
   want = videos(shanghai.open().test)
   path = layouts.save(shanghai.root / "gt.npy", field_array(shanghai, want))
   shanghai.annotations = None
-  status, printed = shanghai.prepare("--ground-truth", path, "--overwrite")
+  arguments = ["--ground-truth", path, "--overwrite"]
+  assert "needs --list with the list of the test" in shanghai.report_of(
+    *arguments
+  )
+  listing = shanghai.root / "test.list"
+  # Whatever the features' files are called.
+  listing.write_text("".join(f"/x/{name}_i3d.npy 0\n" for name in want))
+  status, printed = shanghai.prepare(*arguments, "--list", listing)
   assert status == 0
   assert "differ" not in printed
   assert videos(shanghai.open().test) == want

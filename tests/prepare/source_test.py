@@ -8,10 +8,10 @@ from adplg_jax.prepare.findings import PreparationError
 from adplg_jax.prepare.source import Options, add_span_ends, common_options
 
 
-def test_segments_must_be_positive(mine):
-  status, printed = mine.prepare(segments=0)
+def test_one_segment_is_not_enough(mine):
+  status, printed = mine.prepare(segments=1)
   assert status == 1
-  assert "--segments is 0; allowed: 1 or more" in printed
+  assert "--segments is 1; allowed: 2 or more" in printed
 
 
 def test_types_that_are_not_stored_are_refused():
@@ -22,6 +22,7 @@ def test_types_that_are_not_stored_are_refused():
 def test_options_are_those_of_the_command_line():
   """What a data set adds to it is left to the data set."""
   given = {"variant": "x", "num_segments": 4, "dtype": "float16"}
+  given["span_ends"] = "inclusive"
   arguments = argparse.Namespace(**given, skip_bad=("empty",), manifest="m")
   options = Options(**common_options(arguments))
   assert options == Options(**given, skip_bad=("empty",))

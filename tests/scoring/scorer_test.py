@@ -34,6 +34,7 @@ def example(
     "label": int(len(spans) > 0),
     "frames": 2 * len(features) if frames is None else frames,
     "frames_per_snippet": 2,
+    "window": 2,
     "spans": np.array(spans, np.int64).reshape(-1, 2),
     "has_spans": has_spans,
     "exact_spans": exact_spans,

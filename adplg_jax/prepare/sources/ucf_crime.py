@@ -1,5 +1,6 @@
 """UCF-Crime: names, classes, totals, annotations (docs/datasets.md)."""
 
+import dataclasses
 import re
 from pathlib import Path, PurePath
 from typing import ClassVar
@@ -7,11 +8,13 @@ from typing import ClassVar
 from adplg_jax.prepare.annotation import SpanAnnotations
 from adplg_jax.prepare.annotation_rows import Row, bare_name, read_rows
 from adplg_jax.prepare.findings import Findings
-from adplg_jax.prepare.layout import (
-  Expected,
-  Features,
+from adplg_jax.prepare.layout import Expected, Features
+from adplg_jax.prepare.naming import (
+  OWN_VIDEOS,
   FileName,
   FileNameError,
+  parse_ending,
+  words,
 )
 from adplg_jax.prepare.official import OfficialSource
 from adplg_jax.prepare.videos import NORMAL
@@ -31,12 +34,14 @@ CLASSES = (
   "Stealing",
   "Vandalism",
 )
-NORMAL_FOLDERS = (
-  "Training_Normal_Videos_Anomaly",
-  "Testing_Normal_Videos_Anomaly",
-  "Normal",
+_EXPECTED = Expected((800, 810, 290))
+# Without the ending _x264, a number that follows is a crop, but for the one
+# video that has two numbers.
+_NAME = re.compile(
+  r"((?P<video>(?P<cls>[A-Za-z]+).*?)_x264"
+  r"|(?P<bare>(?P<bare_cls>[A-Za-z]+)(_Videos308_3|(_Videos_?)?\d+)))"
+  r"(?P<ending>\D.*)?"
 )
-_VIDEOS = (800, 810, 290)
 # Examples of the forms of rows, for messages, and the forms.
 FORMS = (
   "Abuse028_x264.mp4 Abuse 165 240 -1 -1, perhaps with the number of frames "
@@ -62,51 +67,60 @@ class UcfCrime(OfficialSource):
   """UCF-Crime; every test video has a row of annotation."""
 
   name = "ucf_crime"
+  expected = _EXPECTED
+  categories = CLASSES
   features: ClassVar = {
     "i3d": Features(
-      1024,
-      1024,
-      10,
-      Expected(_VIDEOS, 69_355, 1_109_680),
-      {"train": "train/RGB", "test": "test/RGB"},
+      dataclasses.replace(
+        _EXPECTED, test_snippets=69_355, test_frames=1_109_680
+      ),
+      width=1024,
+      crops=10,
+      visual_width=1024,
+      folders={"train": "train/RGB", "test": "test/RGB"},
     ),
     "clip": Features(
-      512,
-      512,
-      10,
-      Expected(_VIDEOS),
+      _EXPECTED,
+      width=512,
+      crops=10,
+      visual_width=512,
       official_test_crop=5,
       zero_padding=True,
     ),
   }
 
   def parse_name(self, path: PurePath) -> FileName:
-    """Reads CLASS/Abuse001_x264.npy (crop 0) and CLASS/Abuse001_x264__1.npy.
+    """Reads CLASS/Abuse001_x264 (crop 0), CLASS/Abuse001_x264__1, ...
 
     Raises:
       FileNameError: Another form, an unknown class, or another class's folder.
     """
-    match = re.fullmatch(
-      r"(?P<video>(?P<cls>[A-Za-z]+).*_x264)(__(?P<crop>\d+))?", path.stem
-    )
-    if match is None:
+    match = _NAME.fullmatch(path.name)
+    try:
+      if match is None:
+        raise ValueError
+      crop, audio = parse_ending(match["ending"] or "")
+    except ValueError:
       raise FileNameError(
-        "unknown-name", "the name is not NAME_x264.npy or NAME_x264__CROP.npy."
-      )
-    category = match["cls"]
+        "unknown-name",
+        "the name is not NAME_x264, with a crop such as __1 or a kind of "
+        f"features such as _i3d after it. {OWN_VIDEOS}",
+      ) from None
+    category = match["cls"] or match["bare_cls"]
     if category not in (*CLASSES, NORMAL):
       raise FileNameError(
         "unknown-class",
-        f"class {category!r}; allowed: {', '.join(CLASSES)}, {NORMAL}.",
+        f"class {category!r}; allowed: {', '.join(CLASSES)}, {NORMAL}. "
+        f"{OWN_VIDEOS}",
       )
     folder = path.parent.name
-    if folder:
-      held = NORMAL if folder in NORMAL_FOLDERS else folder
-      if held != category:
-        raise FileNameError(
-          "unknown-class", f"a video of class {category} in folder {folder!r}."
-        )
-    return FileName(match["video"], int(match["crop"] or 0), category)
+    held = NORMAL if "normal" in words(folder) else folder
+    if held in (*CLASSES, NORMAL) and held != category:
+      raise FileNameError(
+        "unknown-class", f"a video of class {category} in folder {folder!r}."
+      )
+    video = f"{match['video'] or match['bare']}_x264"
+    return FileName(video, crop, category, audio)
 
   def read_annotations(
     self, path: Path, findings: Findings, span_ends: str

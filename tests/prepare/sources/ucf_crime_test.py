@@ -2,27 +2,14 @@
 
 import re
 import shutil
-from pathlib import PurePath
 
 import numpy as np
 import pytest
 
 from adplg_jax.prepare.annotation_rows import Annotation
-from adplg_jax.prepare.layout import FileName
 from adplg_jax.prepare.sources.ucf_crime import SOURCE
 from tests import layouts
 from tests.prepare.official_layouts import parse_rows, videos
-
-
-def test_ucf_names():
-  assert SOURCE.parse_name(PurePath("Abuse/Abuse001_x264.npy")) == (
-    FileName("Abuse001_x264", 0, "Abuse")
-  )
-  name = SOURCE.parse_name(
-    PurePath("Training_Normal_Videos_Anomaly/Normal_Videos308_3_x264__9.npy")
-  )
-  assert name == FileName("Normal_Videos308_3_x264", 9, "Normal")
-  assert name.label == 0
 
 
 def test_ucf_rows_in_both_forms(tmp_path):
@@ -284,8 +271,8 @@ UCF_FAULTS = {
   "unreadable_video": "Found 10 errors.* truncated: 10 .*Abuse028",
   "object": "object-array: 1 .*001_x264.npy: an object array",
   "class": "unknown-class: 1 .*Dancing001_x264.npy: class 'Dancing'; allowed:",
-  "name": "unknown-name: 1 .*abuse one.npy: the name is not NAME_x264.npy",
-  "both_splits": "both-splits: 10 .*028_x264.npy: is at .*train/RGB/Abuse",
+  "name": "unknown-name: 1 .*abuse one.npy: the name is not NAME_x264, ",
+  "both_splits": "both-splits: 10 .*crop 0 of Abuse028_x264 is at .*test",
   "no_annotation": "no-annotation: 1 .* without a row in the annotations",
   "no_span": "no-annotation: 1 .* Abuse028_x264: .* without a span",
   "no_video": "no-video: 1 .* Fighting003_x264: .* has no feature file",

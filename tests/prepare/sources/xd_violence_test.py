@@ -7,7 +7,7 @@ from pathlib import PurePath
 import numpy as np
 import pytest
 
-from adplg_jax.prepare.layout import FileName
+from adplg_jax.prepare.naming import FileName
 from adplg_jax.prepare.sources.xd_violence import SOURCE
 from tests import layouts
 from tests.prepare.official_layouts import parse_rows, videos
@@ -24,7 +24,7 @@ from tests.prepare.official_layouts import parse_rows, videos
   ],
 )
 def test_xd_names(codes, category):
-  path = PurePath(f"A Film__#1_label_x__#00_label_{codes}__4.npy")
+  path = PurePath(f"A Film__#1_label_x__#00_label_{codes}__4")
   name = SOURCE.parse_name(path)
   assert name == FileName(f"A Film__#1_label_x__#00_label_{codes}", 4, category)
 

@@ -7,7 +7,7 @@ import pytest
   ("line", "message"),
   [
     ("Abuse028_x264__10.npy", "Abuse028_x264__10.npy is not among"),
-    ("a video", "'a video' names no .npy file"),
+    ("a video", "'a video' names no video: the name is not"),
     ("x/Abuse028_x264.npy", "Abuse028_x264.npy is already listed at"),
   ],
 )
