@@ -134,7 +134,7 @@ def check_frames(video: Video, findings: Findings, rules: Rules) -> None:
       video.name,
       f"{annotated} frames annotated, but {video.snippets} snippets of {step} "
       f"frames are {covered}; at most {rules.frame_slack} snippets may be "
-      "missing or too many. Features and annotation are of different videos.",
+      f"missing or too many. {rules.frames_cure}",
       video.name,
     )
     return

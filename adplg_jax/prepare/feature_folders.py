@@ -5,7 +5,7 @@ import os
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
-from adplg_jax.prepare.feature_files import SUFFIXES
+from adplg_jax.prepare.file_contents import SUFFIXES, describe
 from adplg_jax.prepare.findings import Findings, PreparationError
 from adplg_jax.prepare.naming import (
   FileName,
@@ -54,8 +54,6 @@ def find_files(
   Raises:
     PreparationError: The folder does not exist, or has no feature file.
   """
-  if not folder.is_dir():
-    raise PreparationError(f"{folder}: no such folder; correct --features.")
   roots = {split: folder / below for split, below in (official or {}).items()}
   if not all(root.is_dir() for root in roots.values()):
     roots = {}
@@ -63,7 +61,7 @@ def find_files(
   skipped = {path.resolve() for path in besides}
   skipped = {path for path in skipped if not real.is_relative_to(path)}
   files = []
-  for path in sorted(feature_files(folder, skipped)):
+  for path in feature_files(folder, skipped):
     relative = path.relative_to(folder)
     split = folder_split(relative)
     within = [s for s, root in roots.items() if path.is_relative_to(root)]
@@ -75,31 +73,40 @@ def find_files(
       continue
     if within or not roots or name.audio:
       files.append(NamedFile(path, name, within[0] if within else split))
-  if not files and not findings.items:
-    raise PreparationError(
-      f"{folder}: has no feature file ({', '.join(SUFFIXES)}); correct "
-      "--features."
-    )
   return files
 
 
-def feature_files(root: Path, skipped: Collection[Path] = ()) -> Iterator[Path]:
-  """All feature files below a folder, linked folders included.
+def feature_files(folder: Path, skipped: Collection[Path] = ()) -> list[Path]:
+  """All feature files below a folder, linked folders included, sorted.
 
   Args:
-    root: The folder.
+    folder: The folder.
     skipped: Files and folders that are passed over, as real paths.
 
-  Yields:
-    Their paths.
+  Raises:
+    PreparationError: There is no such folder, or none in it.
   """
-  yield from _walk(root, skipped, frozenset())
+  if not folder.is_dir():
+    raise PreparationError(f"{folder}: no such folder; correct --features.")
+  others = []
+  files = []
+  for path in _walk(folder, skipped, frozenset()):
+    (files if path.suffix.lower() in SUFFIXES else others).append(path)
+  if files:
+    return sorted(files)
+  what = "correct --features."
+  if others:
+    first = min(others)
+    what = f"{first}: {describe(first)}"
+  raise PreparationError(
+    f"{folder}: has no feature file ({', '.join(SUFFIXES)}); {what}"
+  )
 
 
 def _walk(
   folder: Path, skipped: Collection[Path], above: frozenset[Path]
 ) -> Iterator[Path]:
-  """Feature files below a folder that is none of those above it."""
+  """All files below a folder that is none of those above it."""
   real = folder.resolve()
   if real in above or real in skipped:
     return
@@ -108,7 +115,7 @@ def _walk(
       path = folder / entry.name
       if entry.is_dir():
         yield from _walk(path, skipped, above | {real})
-      elif path.suffix.lower() in SUFFIXES and real / entry.name not in skipped:
+      elif real / entry.name not in skipped:
         yield path
 
 

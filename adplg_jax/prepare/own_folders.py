@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from adplg_jax.prepare.feature_folders import feature_files, folder_split
-from adplg_jax.prepare.findings import Findings, PreparationError
+from adplg_jax.prepare.findings import Findings
 from adplg_jax.prepare.manifest import STREAMS, Cells
 from adplg_jax.prepare.naming import split_named, words
 from adplg_jax.prepare.text_files import read_text
@@ -39,13 +39,8 @@ def find_rows(
   Raises:
     PreparationError: There is no feature file, or `spans` cannot be read.
   """
-  if not folder.is_dir():
-    raise PreparationError(f"{folder}: no such folder; correct --features.")
-  paths = sorted(feature_files(folder))
-  if not paths:
-    raise PreparationError(f"{folder}: has no feature file.")
   rows: dict[str, list[dict[str, str]]] = defaultdict(list)
-  for path in paths:
+  for path in feature_files(folder):
     row = _row(path.relative_to(folder), path, findings)
     if row is not None:
       rows[row["video"]].append(row)

@@ -27,6 +27,7 @@ class Rules:
     visual_width: Channels in which zero rows are looked for, None for all.
     span_slack: Snippets that a span may end past its video.
     frame_slack: Snippets that annotated frames may be off.
+    frames_cure: What to do where they are off by more.
   """
 
   feature_width: int | None = None
@@ -34,6 +35,7 @@ class Rules:
   visual_width: int | None = None
   span_slack: int = 2
   frame_slack: int = 2
+  frames_cure: str = "Correct the annotation, or extract the video again."
 
 
 @dataclasses.dataclass(frozen=True)
@@ -151,8 +153,8 @@ def _check_crop(
     findings.add(
       "wrong-width",
       read.where,
-      f"feature width is {read.shape[1]}; {whose} {width}. Use the same "
-      "extractor for all videos.",
+      f"feature width is {read.shape[1]}; {whose} {width}. Extract this video "
+      "again.",
       read.video[1],
     )
   if read.zero_rows and not rules.zero_rows:

@@ -131,7 +131,7 @@ class FileCrop(Crop):
         self.path,
         "wrong-width",
         f"feature width is {features.shape[1]}, {self.visual_width} are needed "
-        "before the audio. Use the same extractor for all videos.",
+        "before the audio. Extract this video again.",
       )
     if not self.audio.is_file():
       raise FeatureFileError(

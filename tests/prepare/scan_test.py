@@ -1,6 +1,7 @@
 """Every file is read once, and what is wrong with it is found."""
 
 import re
+import zlib
 
 import numpy as np
 import pytest
@@ -136,3 +137,57 @@ def test_rows_of_zeros_are_looked_for_in_the_visual_channels(rules, kinds):
   x[1, :2] = 0
   _, _, items = scanned([x], rules)
   assert [item.kind for item in items] == kinds
+
+
+def test_the_same_features_in_training_and_test_are_found(mine):
+  np.save(mine.root / "train10.npy", np.load(mine.root / "test00.npy"))
+  report = mine.report()
+  assert re.search(
+    r"same-content: 1 .*train10.npy: has the features of the test video test00 "
+    r"\(.*test00.npy\)",
+    report,
+  )
+  assert mine.prepare("--skip-bad", "same-content")[0] == 0
+  assert [e["video"] for e in mine.open().train_anomalous] == ["train11"]
+
+
+def test_copies_within_a_split_are_counted(mine):
+  np.save(mine.root / "train10.npy", np.load(mine.root / "train00.npy"))
+  status, printed = mine.prepare()
+  assert status == 0
+  assert "note: 1 train videos with the features of another one" in printed
+
+
+def test_equal_checksums_are_no_proof(monkeypatch):
+  monkeypatch.setattr(zlib, "crc32", lambda data: 7)
+  findings = Findings()
+  videos = [
+    Video(name, split, 0, "x", (ArrayCrop(0, x, name),), name)
+    for name, split, x in (
+      ("a", "train", layouts.features("a", 3)),
+      ("b", "test", layouts.features("b", 3)),
+    )
+  ]
+  scan(videos, findings, Rules(), "float32")
+  assert findings.items == []
+
+
+@pytest.mark.parametrize("kind", ["zeros", "constant"])
+def test_dead_features_are_counted_and_a_set_of_them_refused(mine, kind):
+  def kill(name):
+    x = np.load(mine.root / f"{name}.npy")
+    np.save(mine.root / f"{name}.npy", 0 * x if kind == "zeros" else 0 * x + 3)
+
+  kill("train00")
+  status, printed = mine.prepare()
+  assert status == 0
+  assert (
+    "note: 1 videos have the same features in every snippet, as train00"
+    in printed
+  )
+  for row in mine.rows[1:5]:
+    kill(row["path"].removesuffix(".npy"))
+  status, printed = mine.prepare("--overwrite", "--skip-bad", "all")
+  assert status == 1
+  assert "dead-features: 1" in printed
+  assert "5 of 8 videos have the same features in every snippet" in printed

@@ -35,6 +35,12 @@ class FolderOptions(Options):
   spans: str = ""
 
 
+_FRAMES_CURE = (
+  "Correct frames; or, where snippets overlap, give the frames from one to the "
+  "next and those that each is extracted from in the columns step and window."
+)
+
+
 class Folder(Source):
   """Feature files with a manifest, or in folders that tell as much."""
 
@@ -103,7 +109,7 @@ class Folder(Source):
       )
     return Collection(
       videos,
-      Rules(zero_rows=True, span_slack=1),
+      Rules(zero_rows=True, span_slack=1, frames_cure=_FRAMES_CURE),
       findings,
       summarize=_summarize,
       manifest=manifest,
