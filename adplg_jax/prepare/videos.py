@@ -189,9 +189,10 @@ class Video:
   key: str
   frames: int | None = None
   frames_per_snippet: int = SNIPPET_FRAMES
-  window: int | None = None
+  # Not in repr, of which the fingerprint is made: it stays what it was before
+  # there were windows and exact spans.
+  window: int | None = dataclasses.field(default=None, repr=False)
   spans: tuple[Span, ...] | None = ()
-  # Not in repr, of which the fingerprint is made: it stays what it was.
   exact_spans: bool = dataclasses.field(default=False, repr=False)
   annotated_frames: int | None = None
   snippets: int = 0

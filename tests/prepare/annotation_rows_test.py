@@ -1,7 +1,5 @@
 """Rows of annotated spans: ends, forms, lines that make no sense."""
 
-import re
-
 import pytest
 
 from adplg_jax.prepare import annotation_rows
@@ -117,4 +115,5 @@ def test_annotations_that_are_no_text_are_named(ucf, what):
     ucf.annotations.mkdir()
   else:
     ucf.annotations.write_bytes(b"caf\xe9 165 240")
-  assert re.match(rf"{ucf.annotations}: cannot be read as text", ucf.report())
+  what = ": cannot be read: Is a dir" if what == "folder" else ":1: byte 0xe9"
+  assert ucf.report().startswith(f"{ucf.annotations}{what}")
