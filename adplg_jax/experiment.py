@@ -23,7 +23,11 @@ from adplg_jax.train_state import TrainState
 
 
 def set_up_jax(config: Any) -> None:
-  """Process-wide switches of a configuration; before any device is used."""
+  """Process-wide switches of a checked configuration, before devices are used.
+
+  Args:
+    config: As `open_experiment` accepts it.
+  """
   jax.config.update("jax_enable_x64", config.precision == "float64")
   if config.deterministic:
     flags = os.environ.get("XLA_FLAGS", "")
@@ -111,9 +115,11 @@ class Experiment:
     )
 
   def training_iterator(self, first_step: int) -> Iterator[dict[str, Any]]:
-    """This process's rows of the batches from `first_step` on."""
+    """This process's rows of the batches from `first_step` on.
+
+    Their size must be one that `check_batch_size` accepts.
+    """
     config = self.config
-    self.check_batch_size()
     key = {"key": f"{config.switches.history_key}_key"}
     normal, anomalous = (
       self.dataset.train_normal,

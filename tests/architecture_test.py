@@ -29,7 +29,7 @@ ALLOWED = {
     "run.sharding",
     "train_state",
   ),
-  "run": (),
+  "run": ("configs",),
   "data": (),
   "prepare": ("data",),
   "scoring": ("data", "method", "run"),

@@ -1,8 +1,9 @@
 """What a configuration opens."""
 
+import numpy as np
 import pytest
 
-from adplg_jax.data import store
+from adplg_jax.data import schema, store
 from adplg_jax.experiment import open_experiment
 from tests.runs import tiny
 
@@ -20,6 +21,19 @@ def test_the_memory_is_keyed_by_video_or_by_crop(data_dir):
   assert found["crop"][0] == len(examples) > found["video"][0]
   crops = {int(e["crop_key"]): int(e["video_key"]) for e in examples}
   assert [crops[key] for key in found["crop"][1]] == found["video"][1]
+
+
+def test_held_out_videos_are_scored_without_their_padding(
+  data_dir, monkeypatch
+):
+  config = tiny(data_dir, **{"selection.split": "validation"})
+  examples = open_experiment(config).validation_examples()
+  decode = schema.decode
+  monkeypatch.setattr(
+    schema, "decode", lambda example: decode(example) | {"length": np.int32(3)}
+  )
+  found = {(len(e["features"]), int(e["frames"])) for e in examples}
+  assert found == {(3, 3)}
 
 
 def test_a_test_video_that_is_too_long_is_named_at_once(data_dir):

@@ -158,6 +158,25 @@ def from_torch(
     WorkdirError: The folder cannot be used.
   """
   check_config(config)
+  with jax.enable_x64(config.precision == "float64"):
+    state, feature_width = _converted(video, snippet, config)
+  workdir = Workdir(to, config)
+  try:
+    checkpoints = Checkpointer(Path(to) / "checkpoints")
+    checkpoints.save(0, state, load_model.model_meta(config, feature_width, ()))
+    checkpoints.close()
+  finally:
+    workdir.close()
+
+
+def _converted(
+  video: str | Path, snippet: str | Path, config: Any
+) -> tuple[train_state.TrainState, int]:
+  """The state of two state dicts at step 0, and D.
+
+  Raises:
+    ConvertError: A file does not fit.
+  """
   files = {"video": video, "snippet": snippet}
   loaded = _read_both(files)
   feature_width = _feature_width(loaded["snippet"], config)
@@ -186,13 +205,7 @@ def from_torch(
     video=state.video.replace(params=params["video"]),
     snippet=state.snippet.replace(params=params["snippet"]),
   )
-  workdir = Workdir(to, config)
-  try:
-    checkpoints = Checkpointer(Path(to) / "checkpoints")
-    checkpoints.save(0, state, load_model.model_meta(config, feature_width, ()))
-    checkpoints.close()
-  finally:
-    workdir.close()
+  return state, feature_width
 
 
 def _read_both(
@@ -250,7 +263,7 @@ def to_torch(
   checkpoint: str | Path,
   video: str | Path,
   snippet: str | Path,
-  which: str = "best",
+  which: str | int = "best",
 ) -> int:
   """Writes state dicts that the authors' modules load strictly.
 

@@ -198,7 +198,8 @@ def _with_mask(
         "an anomalous video by its name, without a mask; use all masks.",
         video.name,
       )
-    return dataclasses.replace(video, spans=None if video.label else ())
+    spans = None if video.label else ()
+    return dataclasses.replace(video, spans=spans, exact_spans=True)
   if mask.any() != bool(video.label):
     findings.add(
       "list-label",

@@ -263,6 +263,7 @@ def _parse_row(
       "leave one out."
     )
   step = step or per_snippet or SNIPPET_FRAMES
+  window = cell("window", _positive, None)
   facts = {
     "split": split,
     "label": label,
@@ -270,7 +271,7 @@ def _parse_row(
     "key": cells.get("key") or name,
     "frames": cell("frames", _positive, None),
     "frames_per_snippet": step,
-    "window": cell("window", _positive, step),
+    "window": None if window == step else window,
     # Without any, those of an anomalous video are not known.
     "spans": None if label and not spans else spans,
   }

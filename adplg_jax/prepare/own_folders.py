@@ -58,10 +58,11 @@ def find_rows(
 def as_manifest(folder: Path, rows: Sequence[tuple[str, Cells]]) -> str:
   """The rows as the text of a manifest, with absolute paths."""
   text = io.StringIO()
-  writer = csv.DictWriter(text, _COLUMNS, lineterminator="\n")
-  writer.writeheader()
+  writer = csv.writer(text, lineterminator="\n")
+  writer.writerow(_COLUMNS)
   for _, row in rows:
-    writer.writerow({**row, "path": str((folder / row["path"]).resolve())})
+    path = str((folder / row["path"]).resolve())
+    writer.writerow([path, *(row[column] for column in _COLUMNS[1:])])
   return text.getvalue()
 
 

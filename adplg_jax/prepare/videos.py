@@ -163,6 +163,9 @@ class FileCrop(Crop):
 class Video:
   """A video and what is known of it.
 
+  Fingerprints of data sets are made of its repr: fields that were added later
+  are not in it, so that fingerprints stay what they were.
+
   Attributes:
     name: Unique in the data set.
     split: train | test.
@@ -172,7 +175,8 @@ class Video:
     key: What its crops share a pseudo-label memory by.
     frames: Frames to score, None for those that its snippets cover.
     frames_per_snippet: Frames from one snippet's start to the next one's.
-    window: Frames a snippet is extracted from, None for frames_per_snippet.
+    window: Frames a snippet is extracted from, where these are not
+      frames_per_snippet.
     spans: Spans of anomalous frames, None when they are not known.
     exact_spans: Whether they are half-open whatever the evaluation says of
       annotated rows' ends: from a mask, an array, or rows of known ends.

@@ -246,20 +246,16 @@ class _Split:
 def fingerprint(splits: Mapping[str, Sequence[Video]], options: Options) -> str:
   """Eight digits that differ where what is written differs.
 
-  Features, labels, spans, windows, keys and the order of the videos all count.
+  Features, labels, spans, keys and the order of the videos all count.
   """
   described = [
     (len(video.crops), dataclasses.replace(video, crops=()))
     for videos in splits.values()
     for video in videos
   ]
-  windows = [
-    (video.name, video.window)
-    for _, video in described
-    if video.window not in (None, video.frames_per_snippet)
-  ]
   written = repr((options.num_segments, options.dtype, described))
-  if windows:
+  windows = [video.window for own in splits.values() for video in own]
+  if any(windows):
     written += repr(windows)
   return f"{zlib.crc32(written.encode()):08x}"
 

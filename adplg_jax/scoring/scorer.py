@@ -37,7 +37,10 @@ def make_scorer(method: Method) -> Scorer:
   def score(
     params: Any, features: Float[Array, "c t d"], lengths: Int[Array, "c"]
   ) -> Float[Array, "c t"]:
-    features = features.astype(method.snippet_branch.param_dtype)
+    # A run may be scored in another precision than it was trained in.
+    params, features = jax.tree.map(
+      lambda x: x.astype(method.snippet_branch.param_dtype), (params, features)
+    )
     logits: Any = method.snippet_branch.apply(
       {"params": params}, features, lengths
     )
@@ -136,7 +139,7 @@ def video_score(
   example: Mapping[str, Any],
   snippet_scores: Float[np.ndarray, "t"],
   *,
-  span_ends: str = "exclusive",
+  span_ends: str,
 ) -> metrics.VideoScore:
   """A video's frame scores and frame truth.
 

@@ -22,7 +22,6 @@ def test_types_that_are_not_stored_are_refused():
 def test_options_are_those_of_the_command_line():
   """What a data set adds to it is left to the data set."""
   given = {"variant": "x", "num_segments": 4, "dtype": "float16"}
-  given["span_ends"] = "inclusive"
   arguments = argparse.Namespace(**given, skip_bad=("empty",), manifest="m")
   options = Options(**common_options(arguments))
   assert options == Options(**given, skip_bad=("empty",))

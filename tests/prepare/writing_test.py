@@ -90,7 +90,6 @@ def test_many_shards_keep_the_order(tmp_path, monkeypatch):
   ("change", "same"),
   [
     ({"exact_spans": True}, True),
-    ({"window": 16}, True),
     ({"window": 64}, False),
     ({"spans": ((1, 3),)}, False),
   ],

@@ -1,5 +1,6 @@
 """Scoring a split: crops, padding, spans, a stop."""
 
+import dataclasses
 import functools
 
 import jax
@@ -88,6 +89,24 @@ def model():
   return scorer.make_scorer(method), initial(method).snippet.params
 
 
+def test_parameters_of_another_precision_are_the_methods():
+  """As of a run of float64 that is scored in float32."""
+  method = small_method()
+  branch = method.snippet_branch.clone(
+    dtype=jnp.float32, param_dtype=jnp.float32
+  )
+  with jax.enable_x64(True):
+    double = initial(method).snippet.params
+    single = jax.tree.map(lambda x: x.astype(jnp.float32), double)
+  score_crops = scorer.make_scorer(
+    dataclasses.replace(method, snippet_branch=branch)
+  )
+  crop = np.ones((1, 4, WIDTH), np.float32), np.array([4], np.int32)
+  np.testing.assert_array_equal(
+    score_crops(double, *crop), score_crops(single, *crop)
+  )
+
+
 @pytest.mark.parametrize("batch_snippets", [1, 40, 4096])
 def test_padding_never_changes_a_score(x64, batch_snippets):
   """Neither rows behind a crop, nor crops behind the last."""
@@ -157,7 +176,7 @@ def test_crops_of_different_length_are_refused():
     ("inclusive", [0, 1, 1, 1, 0, 1]),
   ],
 )
-def test_spans_end_as_they_are_said_to(span_ends, truth):
+def test_the_last_frame_of_a_span_follows_span_ends(span_ends, truth):
   crop = example("v", 0, planted([0, 0, 0]), spans=[(1, 3), (5, 6)])
   found = score([crop], span_ends=span_ends)["v"]
   np.testing.assert_array_equal(found.truth, truth)

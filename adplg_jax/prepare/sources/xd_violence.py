@@ -26,17 +26,14 @@ CLASSES = {
   "B6": "CarAccident",
   "G": "Explosion",
 }
+_EXPECTED = Expected((2049, 1905, 800), anomalous_share=0.2308)
+_I3D = dataclasses.replace(
+  _EXPECTED, test_snippets=145_649, test_frames=2_330_384
+)
 # The forms of rows, for messages; a name may carry .mp4.
 FORMS = (
   "NAME_label_B2-0-0 16 48 100 128",
   "NAME_label_B2-0-0 B2 16 48 B2 100 128",
-)
-_EXPECTED = Expected((2049, 1905, 800))
-_I3D = dataclasses.replace(
-  _EXPECTED,
-  test_snippets=145_649,
-  test_frames=2_330_384,
-  anomalous_share=0.2308,
 )
 _FOLDERS = {"train": "i3d-features/RGB", "test": "i3d-features/RGBTest"}
 _NAME = re.compile(
