@@ -940,12 +940,6 @@ PREPARE = [
     "prepare/sources/ucf_crime",
     "prepare/sources/ucf_crime",
     (
-      "first_crop_missing",
-      'int(match["crop"] or 0)',
-      'int(match["crop"] or 1)',
-      "test_ucf_names",
-    ),
-    (
       "annotated_frames_lost",
       'int(match["frames"]) if match["frames"] else None',
       "None",
@@ -964,12 +958,58 @@ PREPARE = [
   ),
   *_faults(
     "prepare/sources/shanghaitech",
-    "prepare/sources/shanghaitech",
+    "prepare/naming",
     (
       "labels_reversed",
       'len(match["number"]) == 4',
       'len(match["number"]) == 3',
-      "test_shanghaitech_names",
+      "test_names_with_any_suffix",
+    ),
+  ),
+  *_faults(
+    "prepare/naming",
+    "prepare/naming",
+    (
+      "crop_lost",
+      "return (crops[0] if crops else None), audio",
+      "return None, audio",
+      "test_endings",
+    ),
+    (
+      "splits_told_by_parts_of_words",
+      "if told & _SPLIT_WORDS[split]",
+      "if split in name.lower()",
+      "test_splits_are_told_by_whole_words",
+    ),
+  ),
+  *_faults(
+    "prepare/axes",
+    "prepare/axes",
+    (
+      "swapped_crops_accepted",
+      "shape[0] in (1, crops)",
+      "shape[0] == 1",
+      "test_swapped_axes",
+    ),
+  ),
+  *_faults(
+    "prepare/crops",
+    "prepare/crops",
+    (
+      "other_streams_lost",
+      "joined=tuple(own[index] for own in others)",
+      "joined=()",
+      "test_streams_are_joined_by_channel",
+    ),
+  ),
+  *_faults(
+    "prepare/totals",
+    "prepare/totals",
+    (
+      "nothing_is_missing",
+      "if count < total",
+      "if count > total",
+      "test_what_is_missing_is_put_in_words",
     ),
   ),
   *_faults(
@@ -995,13 +1035,29 @@ PREPARE = [
     ),
   ),
   *_faults(
+    "prepare/feature_folders",
+    "prepare/feature_folders",
+    (
+      "links_not_followed",
+      "entry.is_dir()",
+      "entry.is_dir(follow_symlinks=False)",
+      "test_links_are_followed_and_circles_are_not",
+    ),
+  ),
+  *_faults(
     "prepare/listing",
     "prepare/listing",
     (
-      "links_not_followed",
-      "followlinks=True",
-      "followlinks=False",
-      "test_linked_folders_are_read",
+      "folders_win_over_lists",
+      "known = split or next(iter(own.values())).split",
+      "known = next(iter(own.values())).split or split",
+      "test_a_list_wins_over_folders",
+    ),
+    (
+      "unmatched_list_is_no_list",
+      "if missing and not matched:",
+      "if missing and not matched and not self:",
+      "test_a_list_of_which_no_line_matches_is_refused",
     ),
   ),
   *_faults(
@@ -1012,6 +1068,12 @@ PREPARE = [
       "array[:, :visual_width]",
       "array",
       "test_rows_of_zeros_are_looked_for_in_the_visual_channels",
+    ),
+    (
+      "copies_in_test_accepted",
+      "if other.split == video.split:",
+      "if other:",
+      "test_the_same_features_in_training_and_test_are_found",
     ),
   ),
   *_faults(
@@ -1029,8 +1091,8 @@ PREPARE = [
     "prepare/manifest",
     (
       "paths_not_resolved",
-      "row.path.resolve()",
-      "row.path",
+      "row.part.path.resolve()",
+      "row.part.path",
       "test_one_file_under_two_names_is_found",
     ),
   ),
