@@ -17,7 +17,7 @@ from adplg_jax.prepare.manifest import STREAMS, Cells
 from adplg_jax.prepare.naming import split_named, words
 from adplg_jax.prepare.text_files import read_text
 
-_COLUMNS = ("path", "label", "split", "video", "stream", "category", "spans")
+_COLUMNS = ["path", "label", "split", "video", "stream", "category", "spans"]
 _CROP = re.compile(r"(.+?)(__|[_-]crop[_-]?)\d+")
 _STREAM = re.compile(rf"(.+?)[_-]+({'|'.join(STREAMS)})", re.IGNORECASE)
 _SPANS = re.compile(r"(?P<video>.+?)[\s,;]+(?P<spans>\d+-\d+([\s,;]+\d+-\d+)*)")

@@ -25,7 +25,6 @@ def test_options_are_those_of_the_command_line():
   arguments = argparse.Namespace(**given, skip_bad=("empty",), manifest="m")
   options = Options(**common_options(arguments))
   assert options == Options(**given, skip_bad=("empty",))
-  assert options.span_ends == "exclusive"
 
 
 def test_ends_of_spans_are_an_option():

@@ -86,14 +86,24 @@ def test_many_shards_keep_the_order(tmp_path, monkeypatch):
   assert len(names) == 16
 
 
-def test_the_fingerprint_is_what_it_was_before_spans_could_be_exact():
+@pytest.mark.parametrize(
+  ("change", "same"),
+  [
+    ({"exact_spans": True}, True),
+    ({"window": 64}, False),
+    ({"spans": ((1, 3),)}, False),
+  ],
+)
+def test_the_fingerprint_is_what_it_was_for_what_did_not_change(change, same):
+  """Before there were windows and exact spans."""
   video = Video("v", "test", 1, "Abuse", (), "v", spans=((1, 2),))
-  exact = dataclasses.replace(video, exact_spans=True)
-  options = Options(variant="x")
+  changed = dataclasses.replace(video, **change)
   one, other = (
-    writing.fingerprint({"test": [own]}, options) for own in (video, exact)
+    writing.fingerprint({"test": [own]}, Options(variant="x"))
+    for own in (video, changed)
   )
-  assert one == other
+  assert one == "8f463c08"
+  assert (one == other) == same
 
 
 def test_the_fingerprint_tells_other_data(mine):
