@@ -80,7 +80,7 @@ def test_what_is_not_prepared_says_how(tmp_path, builder, variant, command):
   ("builder", "variant", "allowed"),
   [
     ("avenue", "i3d", "'avenue'; allowed: synthetic, folder, ucf_crime"),
-    ("ucf_crime", "vgg", "'vgg'; allowed: ucf_crime:i3d, ucf_crime:clip"),
+    ("ucf_crime", "I3D", "'I3D'; write 'i3d'"),
     ("synthetic", "huge", "'huge'; allowed: small, tiny"),
   ],
 )

@@ -193,8 +193,6 @@ class Video:
   key: str
   frames: int | None = None
   frames_per_snippet: int = SNIPPET_FRAMES
-  # Not in repr, of which the fingerprint is made: it stays what it was before
-  # there were windows and exact spans.
   window: int | None = dataclasses.field(default=None, repr=False)
   spans: tuple[Span, ...] | None = ()
   exact_spans: bool = dataclasses.field(default=False, repr=False)

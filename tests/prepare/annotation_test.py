@@ -61,4 +61,4 @@ def test_spans_of_masks_are_exact():
   masks = annotation.MaskAnnotations({"a": np.arange(64) < 9})
   found = masks.annotate([A, N], Findings())
   assert [video.spans for video in found] == [((0, 9),), ()]
-  assert [video.exact_spans for video in found] == [True, False]
+  assert [video.exact_spans for video in found] == [True, True]
