@@ -158,7 +158,7 @@ class Checkpointer:
     self,
     directory: str | Path,
     *,
-    keep: int = 2,
+    keep: int | None = None,
     keep_every_steps: int = 0,
     read_only: bool = False,
   ):
@@ -166,7 +166,7 @@ class Checkpointer:
 
     Args:
       directory: Folder of the checkpoints.
-      keep: How many of the latest are kept; the best is kept, too.
+      keep: How many of the latest are kept; the best is kept, too. None: all.
       keep_every_steps: Steps between those that are kept for good; 0: none.
       read_only: Only restore.
 

@@ -138,7 +138,7 @@ def video_score(
   example: Mapping[str, Any],
   snippet_scores: Float[np.ndarray, "t"],
   *,
-  span_ends: str = "exclusive",
+  span_ends: str,
 ) -> metrics.VideoScore:
   """A video's frame scores and frame truth.
 
