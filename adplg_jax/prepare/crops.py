@@ -177,7 +177,10 @@ def check_counts(
       continue
     own = {crop.index for crop in video.crops}
     needed = set(range(crops)) if crops is not None else usual[video.split]
-    expected = f"a video has crops {_listed(needed)}."
+    expected = (
+      f"a video has crops {_listed(needed)} here. Other features are prepared "
+      "under a name of your own (docs/datasets.md)."
+    )
     if crops is None:
       expected = f"most videos have crops {_listed(needed)}; all need the same."
     surplus = own - needed

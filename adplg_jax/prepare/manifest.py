@@ -13,9 +13,9 @@ from adplg_jax.data.schema import SNIPPET_FRAMES
 from adplg_jax.prepare.annotation_rows import parse_spans
 from adplg_jax.prepare.crops import Part, Rows, check_counts, make_crops
 from adplg_jax.prepare.feature_files import SUFFIXES
-from adplg_jax.prepare.findings import Findings, PreparationError
+from adplg_jax.prepare.findings import Findings
 from adplg_jax.prepare.naming import words
-from adplg_jax.prepare.text_files import read_text
+from adplg_jax.prepare.text_files import TextFileError, read_text
 from adplg_jax.prepare.videos import SPLITS, Video
 
 REQUIRED = ("path", "label", "split")
@@ -159,8 +159,8 @@ def _read_cells(path: Path, findings: Findings) -> list[tuple[str, Cells]]:
     columns = [_column(name or "") for name in reader.fieldnames or ()]
     reader.fieldnames = columns
     rows = [(f"{path}:{reader.line_num}", cells) for cells in reader]
-  except PreparationError as error:
-    findings.add("manifest", path, str(error).removeprefix(f"{path}: "))
+  except TextFileError as error:
+    findings.add("manifest", error.where, error.detail)
     return []
   except csv.Error as error:
     findings.add("manifest", path, f"cannot be read as CSV: {error}.")

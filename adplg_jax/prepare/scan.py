@@ -149,12 +149,17 @@ def _check_crop(
       findings.add(error.kind, error.path, error.detail, read.video[1])
     return
   if read.shape[1] != width:
-    whose = "this data set's is" if rules.feature_width else "most files have"
+    whose, cure = "most files have", "Extract this video again."
+    if rules.feature_width:
+      whose = "this data set's is"
+      cure = (
+        "Extract this video again; other features are prepared under a name "
+        "of your own (docs/datasets.md)."
+      )
     findings.add(
       "wrong-width",
       read.where,
-      f"feature width is {read.shape[1]}; {whose} {width}. Extract this video "
-      "again.",
+      f"feature width is {read.shape[1]}; {whose} {width}. {cure}",
       read.video[1],
     )
   if read.zero_rows and not rules.zero_rows:

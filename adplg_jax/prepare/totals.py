@@ -60,7 +60,7 @@ def totals(videos: Sequence[Video], features: Features) -> list[str]:
     f"{what:28}{found!s:>12}{'-' if want is None else want!s:>12}"
     for what, found, want in rows
   ]
-  if share and test and not share / _FAR < found_share < share * _FAR:
+  if share and anomalous and not share / _FAR < found_share < share * _FAR:
     lines.append(
       f"note: {found_share:.2%} of the test frames are anomalous, {share:.2%} "
       "of those of the complete data set; check the ground truth."
