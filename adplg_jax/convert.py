@@ -53,6 +53,10 @@ def main(argv: Sequence[str] | None = None) -> int:
   arguments = _parser().parse_args(rest)
   try:
     if arguments.command == "to-torch":
+      if overrides:
+        raise ValueError(
+          f"{' '.join(overrides)}: to-torch changes no fields; leave this out."
+        )
       step = to_torch(
         arguments.checkpoint,
         arguments.video,

@@ -35,8 +35,9 @@ def compare(experiment: Experiment, trained: dict) -> dict[str, dict]:
       experiment.init_state().snippet.params,
       examples,
     )
+  spans = {"span_ends": config.switches.span_ends}
   simple = {
-    name: score_crops(examples, function)
+    name: score_crops(examples, function, **spans)
     for name, function in baselines.SIMPLE_SCORES.items()
   }
   linear = baselines.train_linear_mil(
@@ -46,13 +47,15 @@ def compare(experiment: Experiment, trained: dict) -> dict[str, dict]:
     "untrained": metrics.evaluate_videos(untrained),
     "best_simple": max(simple.values(), key=lambda r: r["frame_auc"]),
     "linear_mil": score_crops(
-      examples, lambda x: baselines.score_linear_mil(linear, x)
+      examples, lambda x: baselines.score_linear_mil(linear, x), **spans
     ),
     "trained": trained,
   }
 
 
-def score_crops(examples: Iterable[Mapping[str, Any]], function) -> dict:
+def score_crops(
+  examples: Iterable[Mapping[str, Any]], function, *, span_ends: str
+) -> dict:
   """Metrics of a score that looks at one crop [t d] at a time."""
   crops: dict[str, list[np.ndarray]] = {}
   videos = {}
@@ -62,7 +65,9 @@ def score_crops(examples: Iterable[Mapping[str, Any]], function) -> dict:
     videos[example["video"]] = example
   return metrics.evaluate_videos(
     [
-      scorer.video_score(example, np.mean(crops[name], axis=0))
+      scorer.video_score(
+        example, np.mean(crops[name], axis=0), span_ends=span_ends
+      )
       for name, example in videos.items()
     ]
   )

@@ -7,8 +7,9 @@ Without --checkpoint the last and the selected one are reported.
 """
 
 import argparse
+import contextlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +20,14 @@ from adplg_jax.experiment import Experiment, open_experiment, set_up_jax
 from adplg_jax.report import console, picture
 from adplg_jax.run import sharding
 from adplg_jax.run.checkpoint import Checkpointer, CheckpointError
-from adplg_jax.run.config import load_config, override, split_overrides
+from adplg_jax.run.config import (
+  load_config,
+  overridden,
+  override,
+  split_overrides,
+)
 from adplg_jax.run.load_model import TrainedModel, from_checkpoint
-from adplg_jax.run.workdir import WorkdirError, read_config
+from adplg_jax.run.workdir import WorkdirError, differences, read_config
 from adplg_jax.scoring import metrics, scorer
 from adplg_jax.scoring.results import (
   Outcome,
@@ -32,8 +38,19 @@ from adplg_jax.scoring.results import (
 
 # Of another data set's configuration: how its videos are scored.
 _SCORING_SWITCHES = ("span_ends", "single_clip_crop")
-# Of a trained model.
-_FIXED = ("config.video.", "config.snippet.", "config.data.normalize")
+# Fields that an evaluation can change: all others are the trained model's, or
+# have no effect here.
+_FIELDS = (
+  "data.builder",
+  "data.variant",
+  "data_dir",
+  "num_segments",
+  "evaluation.batch_snippets",
+  "precision",
+  "matmul_precision",
+  "deterministic",
+  *(f"switches.{name}" for name in _SCORING_SWITCHES),
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -55,7 +72,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     "crops and span ends; the model stays as it was trained",
   )
   parser.add_argument("--data_dir", help="where the data sets are, if moved")
-  parser.add_argument("--output", help="folder for results [in the workdir]")
+  parser.add_argument(
+    "--output",
+    help="folder for results [in the workdir]; needed where fields are changed "
+    "that change the results",
+  )
   arguments = parser.parse_args(rest)
   try:
     outcome = evaluate_workdir(
@@ -75,7 +96,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def evaluate_workdir(
   workdir: str | Path,
-  checkpoint: str | None = None,
+  checkpoint: str | int | None = None,
   *,
   config_file: str | None = None,
   overrides: Sequence[str] = (),
@@ -93,7 +114,8 @@ def evaluate_workdir(
       the run's own. It may be prepared with any number of segments.
     overrides: Fields to change, as in "--config.evaluation.batch_snippets=64".
     data_dir: Where the data sets are, if they have moved.
-    output: Where results are written; by default in the workdir.
+    output: Where results are written; by default in the workdir, where
+      `overrides` leave the results the run's own.
 
   Returns:
     Both; with `checkpoint` given, that one twice.
@@ -101,7 +123,8 @@ def evaluate_workdir(
   Raises:
     CheckpointError: No such checkpoint, or a damaged one.
     OSError: The results cannot be written.
-    ValueError: The configuration or the data set cannot be used.
+    ValueError: The configuration or the data set cannot be used, or the folder
+      for the results cannot be made or is not named where it must be.
     WorkdirError: The folder is not a run's.
   """
   config = read_config(workdir)
@@ -112,35 +135,30 @@ def evaluate_workdir(
     for switch in _SCORING_SWITCHES:
       config.switches[switch] = other.switches[switch]
     name += f"_{config.data.builder}-{config.data.variant}"
-  _check_overrides(overrides)
-  config = override(config, overrides).unlock()
+  config = _override(config, overrides, output)
   if data_dir is not None:
     config.data_dir = data_dir
   config.num_segments = _prepared_segments(config)
   # That of the checkpoint is applied, with its statistics.
   config.data.normalize = "none"
-  set_up_jax(config)
   experiment = open_experiment(config)
-  checkpoints = Checkpointer(Path(workdir) / "checkpoints", read_only=True)
-  if checkpoint is not None:
-    steps = (checkpoints.find_step(checkpoint),)
-    name += f"_{steps[0]}"
-  else:
-    steps = tuple(checkpoints.find_step(which) for which in ("last", "best"))
-  folder = Path(output or Path(workdir) / name)
-  # Before the work: a folder that cannot be written is reported at once.
-  folder.mkdir(parents=True, exist_ok=True)
-  place = sharding.replicated(experiment.mesh)
-  scored = {}
-  for step in dict.fromkeys(steps):
-    model = from_checkpoint(checkpoints, step, config, sharding=place)
-    scored[step] = _score(experiment, model)
+  set_up_jax(config)
+  with contextlib.closing(
+    Checkpointer(Path(workdir) / "checkpoints", read_only=True)
+  ) as checkpoints:
+    if checkpoint is not None:
+      steps = (checkpoints.find_step(checkpoint),)
+      name += f"_{steps[0]}"
+    else:
+      steps = tuple(checkpoints.find_step(which) for which in ("last", "best"))
+    folder = _make_folder(output or Path(workdir) / name)
+    scored = _score_steps(experiment, checkpoints, steps)
+    selection = checkpoints.selection(steps[-1])
   if checkpoint is not None:
     outcome = Outcome(scored[steps[0]], scored[steps[0]])
     write_results(folder, outcome.selected)
   else:
     last, selected = (scored[step] for step in steps)
-    selection = checkpoints.selection(selected.step)
     outcome = Outcome(last, selected, selection.chosen_by if selection else "")
     write_outcome(folder, outcome)
   picture.draw(folder / "report.png", outcome.selected)
@@ -160,22 +178,70 @@ def _prepared_segments(config: Any) -> int:
   return own if own in found or not found else found[0]
 
 
-def _check_overrides(overrides: Sequence[str]) -> None:
-  """Refuses fields that only training can change.
+def _override(
+  config: Any, overrides: Sequence[str], output: str | Path | None
+) -> Any:
+  """The configuration of an evaluation, with fields changed.
 
   Raises:
-    ValueError: Naming them.
+    ValueError: A field that an evaluation cannot change, or one that changes
+      the results, which are then not the run's own, without an `output`.
   """
-  fixed = [word for word in overrides if word.lstrip("-").startswith(_FIXED)]
+  changed = override(config, overrides).unlock()
+  fixed = [name for name in overridden(overrides) if name not in _FIELDS]
   if fixed:
     raise ValueError(
-      f"{', '.join(fixed)}: the models stay as they were trained; fields of "
-      "config.video and config.snippet, and config.data.normalize, cannot be "
-      "changed in an evaluation."
+      f"An evaluation cannot change {_fields(fixed)}; allowed: "
+      f"{_fields(_FIELDS)}."
     )
+  other = differences(config.to_dict(), changed.to_dict())
+  if other and output is None:
+    raise ValueError(
+      f"Changing {_fields(other)} changes the results: name another "
+      "folder for them with --output."
+    )
+  return changed
 
 
-def _score(experiment: Experiment, model: TrainedModel) -> Scored:
+def _fields(names: Iterable[str]) -> str:
+  return ", ".join(f"config.{name}" for name in names)
+
+
+def _make_folder(folder: str | Path) -> Path:
+  """A folder for results, made before the work that fills it.
+
+  Raises:
+    ValueError: It cannot be made.
+  """
+  try:
+    Path(folder).mkdir(parents=True, exist_ok=True)
+  except OSError as error:
+    raise ValueError(
+      f"{folder} cannot be made ({error.strerror}); name a folder for the "
+      "results with --output."
+    ) from error
+  return Path(folder)
+
+
+def _score_steps(
+  experiment: Experiment, checkpoints: Checkpointer, steps: Sequence[int]
+) -> dict[int, Scored]:
+  """Scores the test split with the model of each step."""
+  place = sharding.replicated(experiment.mesh)
+  score = scorer.make_scorer(experiment.method)
+  return {
+    step: _score(
+      experiment,
+      score,
+      from_checkpoint(checkpoints, step, experiment.config, sharding=place),
+    )
+    for step in dict.fromkeys(steps)
+  }
+
+
+def _score(
+  experiment: Experiment, score: scorer.Scorer, model: TrainedModel
+) -> Scored:
   """Scores and measures the test split with a model.
 
   Raises:
@@ -194,7 +260,7 @@ def _score(experiment: Experiment, model: TrainedModel) -> Scored:
     videos = scorer.score_split(
       experiment.config,
       experiment.mesh,
-      scorer.make_scorer(experiment.method),
+      score,
       model.params["snippet"],
       scorer.with_progress(experiment.test),
     )

@@ -24,7 +24,11 @@ from adplg_jax.train_state import TrainState
 
 
 def set_up_jax(config: Any) -> None:
-  """Process-wide switches of a configuration; before any device is used."""
+  """Process-wide switches of a checked configuration, before devices are used.
+
+  Args:
+    config: As `open_experiment` accepts it.
+  """
   jax.config.update("jax_enable_x64", config.precision == "float64")
   if config.deterministic:
     flags = os.environ.get("XLA_FLAGS", "")
@@ -125,9 +129,11 @@ class Experiment:
     )
 
   def training_iterator(self, first_step: int) -> Iterator[dict[str, Any]]:
-    """This process's rows of the batches from `first_step` on."""
+    """This process's rows of the batches from `first_step` on.
+
+    Their size must be one that `check_batch_size` accepts.
+    """
     config = self.config
-    self.check_batch_size()
     key = {"key": f"{config.switches.history_key}_key"}
     normal, anomalous = (
       self.dataset.train_normal,
@@ -205,8 +211,10 @@ class Experiment:
           "label": label,
           "frames": rows,
           "frames_per_snippet": 1,
+          "window": 1,
           "spans": np.zeros((0, 2), np.int64),
           "has_spans": False,
+          "exact_spans": False,
         }
 
 
@@ -221,6 +229,13 @@ def open_experiment(config: Any) -> Experiment:
   check_config(config)
   dataset = _open_dataset(config)
   metadata = dataset.metadata
+  if metadata.incomplete:
+    logging.warning(
+      "The data set %s:%s is %s.",
+      config.data.builder,
+      config.data.variant,
+      metadata.incomplete,
+    )
   longest = config.snippet.model.max_snippets
   if metadata.longest_test_snippets > longest:
     raise ValueError(

@@ -56,7 +56,7 @@ def video_classification(
   normal_logits: Float[Array, "b"],
   anomalous_logits: Float[Array, "b"],
   *,
-  bce: str = "probabilities",
+  bce: str,
 ) -> Float[Array, ""]:
   """Mean cross entropy of the 2b videos: normal 0, anomalous 1."""
   zeros = jnp.zeros_like(normal_logits)
@@ -98,7 +98,7 @@ def smoothness(
   attention: Float[Array, "b n"],
   valid: Bool[Array, "b n"],
   *,
-  axis: str = "batch",
+  axis: str,
 ) -> Float[Array, ""]:
   """Sum of squared differences of the attention to its next neighbour.
 
@@ -133,8 +133,8 @@ def snippet_classification(
   labels: Float[Array, "*b n"],
   ignored: Bool[Array, "*b n"],
   *,
-  bce: str = "probabilities",
-  drop_zero_losses: bool = True,
+  bce: str,
+  drop_zero_losses: bool,
 ) -> Float[Array, ""]:
   """Mean cross entropy of the snippets that count.
 

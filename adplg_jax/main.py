@@ -19,7 +19,6 @@ import jax
 from absl import logging
 
 from adplg_jax import train
-from adplg_jax.experiment import set_up_jax
 from adplg_jax.run import job
 from adplg_jax.run.agreement import DisagreementError
 from adplg_jax.run.checkpoint import CheckpointError
@@ -77,7 +76,6 @@ def run(config: Any, workdir: str, distributed: str = "none") -> int:
     The exit code.
   """
   try:
-    set_up_jax(config)
     job.start(distributed)
     # Not before: a signal ends a process that waits for the others.
     with contextlib.closing(Preemption()) as preemption:

@@ -9,7 +9,7 @@ from typing import Any
 import jax
 from absl import logging
 
-from adplg_jax.experiment import Experiment, open_experiment
+from adplg_jax.experiment import Experiment, open_experiment, set_up_jax
 from adplg_jax.report import console, picture
 from adplg_jax.report.learning import LearningWatch
 from adplg_jax.run import sharding
@@ -60,6 +60,7 @@ def train(config: Any, workdir: str | Path, preemption: Preemption) -> Outcome:
   with shared_refusal():
     experiment = open_experiment(config)
   check_agreement({"config": config.to_dict(), "data": experiment.facts()})
+  set_up_jax(config)
   # Before the workdir becomes this configuration's.
   experiment.check_batch_size()
   with contextlib.ExitStack() as stack:
@@ -246,7 +247,12 @@ class _Run:
   def _save(self, state: TrainState, step: int) -> None:
     """Saves, once all metrics up to here are known to be finite."""
     self._log()
-    self.checkpoints.save(step, state, self.experiment.meta(), self.selection)
+    if self.selection and step in self.checkpoints.steps():
+      # Saved when the run was asked to leave in this evaluation.
+      self.checkpoints.add_selection(step, self.selection)
+    else:
+      meta = self.experiment.meta()
+      self.checkpoints.save(step, state, meta, self.selection)
     self.selection = None
 
   def _leave(self, state: TrainState, step: int) -> None:

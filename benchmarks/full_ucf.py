@@ -23,6 +23,8 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
+from adplg_jax.data.schema import SNIPPET_FRAMES
+
 WIDTH = 1024
 CROPS = 10
 COUNTS = {"train": (810, 800), "test": (140, 150)}
@@ -97,7 +99,7 @@ def make(root: Path, share: float) -> dict[str, int]:
         np.save(path, noise[offset + crop : offset + crop + length])
         files, size = files + 1, size + path.stat().st_size
       if split == "test":
-        rows.append(annotation(name, label, 16 * length, rng))
+        rows.append(annotation(name, label, SNIPPET_FRAMES * length, rng))
   (root / "annotations.txt").write_text("".join(rows))
   return {"files": files, "mib": size // 2**20}
 

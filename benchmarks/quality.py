@@ -135,7 +135,8 @@ def train_torch(
       x = torch.tensor(features, dtype=torch.float32)[None]
       return reference.snippet(x)[0].numpy()
 
-  return demo.score_crops(experiment.test, score)
+  spans = experiment.config.switches.span_ends
+  return demo.score_crops(experiment.test, score, span_ends=spans)
 
 
 def compare(name: str, ours: Sequence[float], theirs: Sequence[float]) -> str:

@@ -55,11 +55,9 @@ def nbytes(tree: Any) -> int:
 def make_method(name: str) -> tuple[Any, method_lib.Method]:
   """Configuration and method of a complete data set, I3D features."""
   config = CONFIGS[name].get_config("i3d")
-  keys = (
-    SOURCES[name]
-    .features["i3d"]
-    .num_keys(by_video=config.switches.history_key == "video")
-  )
+  by_video = config.switches.history_key == "video"
+  keys = SOURCES[name].layout("i3d").num_keys(by_video=by_video)
+  assert keys is not None
   method = method_lib.from_config(config, feature_width=WIDTH, num_keys=keys)
   return config, method
 

@@ -28,7 +28,7 @@ OFFICIAL = {
   "decay_unseen_positions": True,
   # Cross entropy on: probabilities | logits.
   "bce": "probabilities",
-  # Last frame of an annotated span: exclusive | inclusive.
+  # End of an annotated row's span, exact spans aside: exclusive | inclusive.
   "span_ends": "exclusive",
   # Keep the zero rows of short CLIP crops out of attention and losses.
   "mask_zero_rows": False,

@@ -29,7 +29,7 @@ ALLOWED = {
     "run.sharding",
     "train_state",
   ),
-  "run": ("data.normalize",),
+  "run": ("configs", "data.normalize"),
   "data": (),
   "prepare": ("data",),
   "scoring": ("data", "method", "run"),

@@ -73,12 +73,13 @@ def from_torch(folder, *more, to="run", video="v.pkl", snippet="s.pkl"):
   )
 
 
-def to_torch(folder):
+def to_torch(folder, *more):
   return convert.main(
     [
       "to-torch",
       f"--checkpoint={folder / 'run'}",
       f"--video={folder / 'v2.pkl'}",
       f"--snippet={folder / 's2.pkl'}",
+      *more,
     ]
   )

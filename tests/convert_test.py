@@ -3,6 +3,7 @@
 import json
 import sys
 
+import jax
 import numpy as np
 import pytest
 
@@ -80,6 +81,14 @@ def test_converted_weights_can_be_trained_on(files, tmp_path):
   assert json.loads(lines[0])["step"] == 1
 
 
+def test_the_step_to_convert_is_chosen(files, tmp_path, capsys):
+  del files
+  assert from_torch(tmp_path) == 0
+  assert to_torch(tmp_path, "--step=0") == 0
+  assert to_torch(tmp_path, "--step=5") == 1
+  assert "allowed: best, last, or one of [0]" in capsys.readouterr().err
+
+
 def test_other_weights_do_not_take_a_folders_place_in_silence(
   files, tmp_path, capsys
 ):
@@ -96,7 +105,7 @@ def test_other_weights_do_not_take_a_folders_place_in_silence(
     assert torch.equal(back[key], value)
 
 
-def test_what_cannot_be_written_is_said_before_anything_is(
+def test_unwritable_files_are_reported_before_anything_is_written(
   files, tmp_path, capsys
 ):
   assert from_torch(tmp_path) == 0
@@ -159,6 +168,25 @@ def test_what_is_no_run_cannot_be_converted(tmp_path, capsys):
   command = ["to-torch", f"--checkpoint={tmp_path}", *names]
   assert convert.main(command) == 1
   assert "WorkdirError:" in capsys.readouterr().err
+
+
+def test_fields_are_not_changed_on_the_way_back(tmp_path, capsys):
+  command = ["to-torch", f"--checkpoint={tmp_path}", *FILES, "--config.seed=3"]
+  assert convert.main(command) == 1
+  said = "ValueError: --config.seed=3: to-torch changes no fields; leave this"
+  assert capsys.readouterr().err.startswith(said)
+
+
+def test_a_run_of_float64_is_made_and_converted_back(files, tmp_path):
+  import torch
+
+  assert from_torch(tmp_path, "--config.precision=float64") == 0
+  for leaf in jax.tree.leaves(load_model(tmp_path / "run").params):
+    assert leaf.dtype == np.float64
+  assert to_torch(tmp_path) == 0
+  back = torch.load(tmp_path / "v2.pkl", weights_only=True)
+  for key, value in files.video.state_dict().items():
+    assert torch.equal(back[key].float(), value), key
 
 
 def test_fields_are_changed_and_kept(files, tmp_path, capsys):

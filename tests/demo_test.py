@@ -22,7 +22,7 @@ def test_crops_are_scored_one_at_a_time_and_averaged():
     for crop in range(3)
     for i in range(4)
   ]
-  found = demo.score_crops(crops, lambda x: x[:, 0])
+  found = demo.score_crops(crops, lambda x: x[:, 0], span_ends="inclusive")
   videos = scorer.score_videos(
     first_channel,
     None,
@@ -30,7 +30,7 @@ def test_crops_are_scored_one_at_a_time_and_averaged():
     batch_snippets=64,
     longest=64,
     mesh=MESH,
-    span_ends="exclusive",
+    span_ends="inclusive",
   )
   want = metrics.evaluate_videos(videos)
   assert found.keys() == want.keys()
@@ -49,7 +49,9 @@ def test_the_trained_model_is_compared_with_three_others(data_dir):
   videos = {e["video"]: int(e["frames"]) for e in experiment.test}
   assert frames == {sum(videos.values())}
   best = max(
-    demo.score_crops(experiment.test, function)["frame_auc"]
+    demo.score_crops(experiment.test, function, span_ends="exclusive")[
+      "frame_auc"
+    ]
     for function in demo.baselines.SIMPLE_SCORES.values()
   )
   assert found["best_simple"]["frame_auc"] == best

@@ -11,6 +11,7 @@ from adplg_jax import evaluate, main
 from adplg_jax.data import pipeline
 from adplg_jax.run.checkpoint import Checkpointer
 from adplg_jax.run.load_model import load_model
+from adplg_jax.scoring import scorer
 from tests import layouts
 from tests.runs import scores, select, tiny
 
@@ -81,14 +82,18 @@ def test_last_and_selected_are_scored_each_with_its_own_parameters(
   assert np.abs(difference).max() > 1e-3
 
 
-def test_results_that_cannot_be_written_are_said_before_the_work(
+def test_an_unwritable_output_is_reported_before_scoring(
   whole, tmp_path, capsys, monkeypatch
 ):
   (tmp_path / "file").write_text("")
   monkeypatch.setattr(evaluate, "_score", None)
   output = str(tmp_path / "file" / "results")
   assert evaluate.main(["--workdir", str(whole), "--output", output]) == 1
-  assert f"Not a directory: '{output}'" in capsys.readouterr().err
+  (line,) = capsys.readouterr().err.splitlines()
+  assert line == (
+    f"ValueError: {output} cannot be made (Not a directory); name a folder for "
+    "the results with --output."
+  )
 
 
 def test_evaluate_says_which_checkpoints_there_are(whole, tmp_path, capsys):
@@ -198,20 +203,79 @@ def test_overrides_change_how_videos_are_scored(whole, tmp_path, monkeypatch):
   assert frames["changed"] > frames["as it is"]
 
 
+def test_the_configuration_says_whether_one_crop_is_scored(
+  whole, data_dir, tmp_path, monkeypatch
+):
+  """The run's own, or that of the data set; they differ by their presets."""
+  data = shutil.copytree(
+    data_dir / "synthetic/tiny_n8", tmp_path / "data/synthetic/tiny_n8"
+  )
+  (metadata,) = data.glob("*/metadata.json")
+  stored = json.loads(metadata.read_text())
+  metadata.write_text(json.dumps(stored | {"official_test_crop": 1}))
+  crops = []
+
+  def note(examples):
+    crops.append({int(example["crop"]) for example in examples})
+    return iter(examples)
+
+  monkeypatch.setattr(evaluate.scorer, "with_progress", note)
+  for config_file in (None, "synthetic:tiny,official", "synthetic:tiny,fixed"):
+    evaluate.evaluate_workdir(
+      whole,
+      "last",
+      config_file=config_file,
+      overrides=["--config.num_segments=8"],
+      data_dir=str(tmp_path / "data"),
+      output=tmp_path / "out",
+    )
+  assert crops == [{1}, {1}, {0, 1}]
+
+
 @pytest.mark.parametrize(
   ("words", "said"),
   [
-    (["video.model.dropout=0.1"], "config.video.model.dropout=0.1: the models"),
-    (["snippet.model.width=4"], "config.snippet.model.width=4: the models"),
-    (["data.normalize=rms"], "config.data.normalize=rms: the models stay as"),
+    (["data.normalize=rms"], "cannot change config.data.normalize; allowed"),
+    (["video.model.dropout=0.1"], "cannot change config.video.model.dropout;"),
+    (
+      ["seed=1", "switches.rotary_query_shift=false"],
+      "cannot change config.seed, config.switches.rotary_query_shift; allowed: "
+      "config.data.builder, config.data.variant, config.data_dir, ",
+    ),
+    (
+      ["data.variant=small", "num_segments=32"],
+      "Changing config.data.variant, config.num_segments changes the results: ",
+    ),
+    (["switches.span_ends=inclusive"], "changes the results: name another "),
+    (["matmul_precision=foo"], "config.matmul_precision is 'foo'; allowed"),
     (["evaluation.batch=4"], "config.evaluation.batch is not a field. Did you"),
-    (["evaluation.batch_snippets=x"], "batch_snippets"),
+    (["evaluation.batch_snippets=x"], "batch_snippets is 'x'; allowed: a who"),
     (["switches.span_ends=open"], "config.switches.span_ends is 'open'"),
   ],
 )
-def test_overrides_that_cannot_be_are_refused(whole, capsys, words, said):
+def test_overrides_that_cannot_be_are_refused(
+  whole, tmp_path, capsys, words, said
+):
   overrides = [f"--config.{word}" for word in words]
+  if "changes the results" not in said:
+    overrides.append(f"--output={tmp_path}")
   assert evaluate.main(["--workdir", str(whole), *overrides]) == 1
   error = capsys.readouterr().err
   assert said in error
   assert "Traceback" not in error
+
+
+def test_the_scorer_is_made_once(whole, tmp_path, monkeypatch):
+  made = []
+  make_scorer = scorer.make_scorer
+
+  def counted(method):
+    made.append(method)
+    return make_scorer(method)
+
+  monkeypatch.setattr(scorer, "make_scorer", counted)
+  copy = shutil.copytree(whole, tmp_path / "run")
+  select(copy, 4)
+  both = evaluate.evaluate_workdir(copy, output=tmp_path / "both")
+  assert (both.last.step, both.selected.step) == (8, 4)
+  assert len(made) == 1

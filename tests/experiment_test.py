@@ -1,12 +1,13 @@
 """What a configuration opens."""
 
+import dataclasses
 import json
 import shutil
 
 import numpy as np
 import pytest
 
-from adplg_jax.data import normalize, store
+from adplg_jax.data import normalize, schema, store
 from adplg_jax.experiment import open_experiment
 from tests.runs import tiny
 
@@ -24,6 +25,35 @@ def test_the_memory_is_keyed_by_video_or_by_crop(data_dir):
   assert found["crop"][0] == len(examples) > found["video"][0]
   crops = {int(e["crop_key"]): int(e["video_key"]) for e in examples}
   assert [crops[key] for key in found["crop"][1]] == found["video"][1]
+
+
+def test_held_out_videos_are_scored_without_their_padding(
+  data_dir, monkeypatch
+):
+  config = tiny(data_dir, **{"selection.split": "validation"})
+  examples = open_experiment(config).validation_examples()
+  decode = schema.decode
+  monkeypatch.setattr(
+    schema, "decode", lambda example: decode(example) | {"length": np.int32(3)}
+  )
+  found = {(len(e["features"]), int(e["frames"])) for e in examples}
+  assert found == {(3, 3)}
+
+
+def test_an_incomplete_data_set_is_pointed_out(data_dir, monkeypatch, caplog):
+  opened = store.open_dataset
+  text = "incomplete: 809 of 810 anomalous training videos"
+
+  def incomplete(*arguments):
+    data = opened(*arguments)
+    metadata = dataclasses.replace(data.metadata, incomplete=text)
+    return dataclasses.replace(data, metadata=metadata)
+
+  open_experiment(tiny(data_dir))
+  assert "incomplete" not in caplog.text
+  monkeypatch.setattr(store, "open_dataset", incomplete)
+  open_experiment(tiny(data_dir))
+  assert f"The data set synthetic:tiny is {text}." in caplog.text
 
 
 def test_a_test_video_that_is_too_long_is_named_at_once(data_dir):
@@ -52,7 +82,7 @@ def test_what_is_not_prepared_says_how(tmp_path, builder, variant, command):
   ("builder", "variant", "allowed"),
   [
     ("avenue", "i3d", "'avenue'; allowed: synthetic, folder, ucf_crime"),
-    ("ucf_crime", "vgg", "'vgg'; allowed: ucf_crime:i3d, ucf_crime:clip"),
+    ("ucf_crime", "I3D", "'I3D'; write 'i3d'"),
     ("synthetic", "huge", "'huge'; allowed: small, tiny"),
   ],
 )

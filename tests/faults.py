@@ -216,6 +216,87 @@ ATTENTION = _faults(
   ),
 )
 
+MODELS = [
+  *_faults(
+    "models/layers",
+    "models/layers",
+    (
+      "epsilon_of_flax",
+      "epsilon=1e-5",
+      "epsilon=1e-6",
+      "test_layer_norm_is_pytorchs",
+    ),
+    (
+      "bias_bound",
+      "bound = fan_in**-0.5",
+      "bound = fan_in**-1",
+      "test_initial_distributions[bias]",
+    ),
+    (
+      "classifier_drops_in_scoring",
+      "deterministic=not train",
+      "deterministic=train",
+      "test_the_classifier_drops_in_training_alone",
+    ),
+  ),
+  *_faults(
+    "models/video_branch",
+    "models/video_branch",
+    (
+      "queries_swapped",
+      "diagonal_attention(\n      query(anomalous), anomalous_key",
+      "diagonal_attention(\n      normal_query, anomalous_key",
+      "test_attention_and_fusion_by_hand",
+    ),
+    (
+      "cross_attention_on_padding",
+      "normal_valid & anomalous_valid",
+      "normal_valid",
+      "test_attention_and_fusion_by_hand",
+    ),
+    (
+      "cross_fused_by_own_attention",
+      "_fuse(cross_attention, anomalous_value)",
+      "_fuse(anomalous_attention, anomalous_value)",
+      "test_attention_and_fusion_by_hand",
+    ),
+  ),
+  *_faults(
+    "models/snippet_branch",
+    "models/snippet_branch",
+    (
+      "blocks_drop_like_the_classifier",
+      "dropout=self.block_dropout",
+      "dropout=self.dropout",
+      "test_each_dropout_rate_has_its_place",
+    ),
+    (
+      "classifier_drops_like_the_blocks",
+      "self.classifier_width, self.dropout",
+      "self.classifier_width, self.block_dropout",
+      "test_each_dropout_rate_has_its_place",
+    ),
+    (
+      "taps_reversed",
+      "[x[:, :-2], x[:, 1:-1], x[:, 2:]]",
+      "[x[:, 2:], x[:, 1:-1], x[:, :-2]]",
+      "test_a_temporal_convolution_by_hand",
+    ),
+    (
+      "gelu_of_flax",
+      "approximate=False",
+      "approximate=True",
+      "test_a_global_block_by_hand",
+    ),
+    (
+      "positions_not_added",
+      "x = x + position[:t].astype(self.dtype)",
+      "x = x.astype(self.dtype)",
+      "test_a_local_block_by_hand",
+    ),
+  ),
+]
+
 OPTIMIZER = _faults(
   "optimizer",
   "optimizer",
@@ -412,6 +493,29 @@ FRAMES = _faults(
   ),
 )
 
+STORE = _faults(
+  "data/store",
+  "data/store",
+  (
+    "official_crop_ignored",
+    "if metadata.official_test_crop in (None, crop)",
+    "if crop is not None",
+    "test_the_official_test_crops_are_those_of_the_metadata",
+  ),
+  (
+    "first_rows_read",
+    "self._source[self._rows[index]]",
+    "self._source[index]",
+    "test_the_official_test_crops_are_those_of_the_metadata",
+  ),
+  (
+    "videos_named_once",
+    "for _ in range(crops)]",
+    "for _ in range(1)]",
+    "test_names_of_training_videos_need_no_reading",
+  ),
+)
+
 SCORING = [
   *_faults(
     "scoring/metrics",
@@ -442,8 +546,8 @@ SCORING = [
     ),
     (
       "snippets_tiled",
-      "np.repeat(snippet_scores, frames_per_snippet)",
-      "np.tile(snippet_scores, frames_per_snippet)",
+      "(np.arange(frames) - shift) // frames_per_snippet",
+      "(np.arange(frames) - shift) % frames_per_snippet",
       "test_frame_scores_repeat_cut_and_extend",
     ),
   ),
@@ -476,7 +580,13 @@ SCORING = [
       "span_ends_ignored",
       'example["spans"], frames, span_ends=span_ends',
       'example["spans"], frames',
-      "test_spans_end_as_they_are_said_to",
+      "test_the_last_frame_of_a_span_follows_span_ends",
+    ),
+    (
+      "exact_spans_extended",
+      'if example["exact_spans"]:',
+      "if False:",
+      "test_exact_spans_are_never_extended",
     ),
   ),
 ]
@@ -557,6 +667,137 @@ RUN = [
       "pass",
       "test_other_data_of_the_same_name_is_refused",
     ),
+    (
+      "seed_may_change",
+      '"total_steps",',
+      '"total_steps",\n  "seed",',
+      "test_no_other_field_may_change",
+    ),
+    (
+      "width_may_change",
+      '"total_steps",',
+      '"total_steps",\n  "video.model.width",',
+      "test_no_other_field_may_change",
+    ),
+  ),
+  *_faults(
+    "run/config",
+    "run/config",
+    (
+      "lists_stay_lists",
+      "tuple(value) if isinstance(value, list) else value",
+      "value",
+      "test_json_holds_a_configuration",
+    ),
+    (
+      "overrides_change_the_original",
+      "config = config.copy_and_resolve_references()",
+      "config = config.unlock()",
+      "test_fields_are_changed_to_values_of_their_type",
+    ),
+    (
+      "negative_values_lost",
+      'not word.startswith("--")',
+      'not word.startswith("-")',
+      "test_a_command_line_is_split",
+    ),
+  ),
+  *_faults(
+    "run/preemption",
+    "run/preemption",
+    (
+      "exchanged_at_every_step",
+      "if step % AGREE_EVERY:",
+      "if step < 0:",
+      "test_processes_exchange_at_every_so_many_steps_only",
+    ),
+    (
+      "all_must_be_asked",
+      "np.any(asked)",
+      "np.all(asked)",
+      "test_processes_exchange_at_every_so_many_steps_only",
+    ),
+    (
+      "second_signal_ignored",
+      "if self._asked.is_set() or not self.unsaved:",
+      "if not self.unsaved:",
+      "test_a_process_is_ended_where_saving_is_of_no_use",
+    ),
+  ),
+  *_faults(
+    "run/agreement",
+    "run/agreement",
+    (
+      "threads_must_agree",
+      '  "config.data.read_threads",\n',
+      "",
+      "test_fields_of_the_host_may_differ",
+    ),
+    (
+      "fields_of_others_not_compared",
+      "sorted(set().union(*everyone))",
+      "sorted(everyone[0])",
+      "test_fields_and_values_are_named_by_process",
+    ),
+    (
+      "refusal_lost",
+      "str(error)})\n    raise",
+      "str(error)})",
+      "test_a_refusal_is_raised_again_once_it_is_shared",
+    ),
+  ),
+]
+
+INTEROP = [
+  *_faults(
+    "interop/torch_names",
+    "interop/torch_names",
+    (
+      "query_and_key_swapped",
+      '("query", "q"), ("key", "k")',
+      '("query", "k"), ("key", "q")',
+      "test_a_parameter_under_both_names",
+    ),
+    (
+      "scale_and_bias_swapped",
+      """(f"{ours}/scale", f"{theirs}.weight")
+  yield Entry(f"{ours}/bias", f"{theirs}.bias")""",
+      """(f"{ours}/bias", f"{theirs}.weight")
+  yield Entry(f"{ours}/scale", f"{theirs}.bias")""",
+      "test_a_parameter_under_both_names",
+    ),
+    (
+      "convolution_backwards",
+      "return x.transpose(2, 1, 0)\n    return x\n\n  def",
+      "return x[:, :, ::-1].transpose(2, 1, 0)\n    return x\n\n  def",
+      "test_a_convolution_is_the_same_convolution",
+    ),
+  ),
+  *_faults(
+    "interop/torch_weights",
+    "interop/torch_weights",
+    (
+      "pickles_run",
+      "weights_only=True)",
+      "weights_only=False)",
+      "test_a_hostile_pickle_is_refused_and_runs_nothing",
+    ),
+    (
+      "sizes_not_compared",
+      "shape != expected[name]",
+      "len(shape) != len(expected[name])",
+      "test_all_wrong_entries_are_listed_in_one_error",
+    ),
+  ),
+  *_faults(
+    "interop/torch_weights",
+    "convert",
+    (
+      "always_the_best",
+      "load_model.load_model(checkpoint, which)",
+      "load_model.load_model(checkpoint)",
+      "test_the_step_to_convert_is_chosen",
+    ),
   ),
 ]
 
@@ -568,7 +809,19 @@ LOOP = [
       "evaluated_in_warm_up",
       "step > config.warm_up_steps and",
       "step >= config.warm_up_steps and",
-      "test_evaluations_come_in_their_rhythm_after_warm_up",
+      "test_metrics_and_evaluations_come_in_their_rhythm",
+    ),
+    (
+      "every_step_logged",
+      "if step % self.config.log_every_steps == 0:",
+      "if step:",
+      "test_metrics_and_evaluations_come_in_their_rhythm",
+    ),
+    (
+      "selected_on_the_test_split",
+      "examples = self.experiment.validation_examples()",
+      "examples = self.experiment.test",
+      "test_validation_selects_on_videos_held_out",
     ),
     (
       "resumed_with_old_batches",
@@ -588,14 +841,37 @@ LOOP = [
     "evaluate",
     (
       "evaluates_one_for_both",
-      "from_checkpoint(checkpoints, step, config, sharding=place)",
-      "from_checkpoint(checkpoints, steps[0], config, sharding=place)",
+      "from_checkpoint(checkpoints, step, experiment.config, sharding=place)",
+      "from_checkpoint(checkpoints, steps[0], experiment.config, "
+      "sharding=place)",
       "test_last_and_selected_are_scored_each_with_its_own_parameters",
+    ),
+    (
+      "single_crop_of_the_run",
+      '("span_ends", "single_clip_crop")',
+      '("span_ends",)',
+      "test_the_configuration_says_whether_one_crop_is_scored",
+    ),
+  ),
+  *_faults(
+    "experiment",
+    "evaluate",
+    (
+      "all_crops_scored",
+      "if self.config.switches.single_clip_crop:",
+      "if False:",
+      "test_the_configuration_says_whether_one_crop_is_scored",
     ),
   ),
   *_faults(
     "experiment",
     "experiment",
+    (
+      "padding_validated",
+      'example["features"][:rows]',
+      'example["features"]',
+      "test_held_out_videos_are_scored_without_their_padding",
+    ),
     (
       "always_keyed_by_video",
       'f"{config.switches.history_key}_key"',
@@ -643,22 +919,26 @@ PREPARE = [
       "np.pad(mask, (0, frames))[:frames]",
       "test_masks_are_cut_or_extended",
     ),
+  ),
+  *_faults(
+    "prepare/annotation_rows",
+    "prepare/annotation_rows",
     (
       "empty_spans_accepted",
-      "end <= start",
-      "end < start",
+      "0 <= start == end and not inclusive",
+      "False",
       "test_bad_spans_of_a_manifest",
+    ),
+    (
+      "inclusive_ends_lost",
+      "end + inclusive",
+      "end",
+      "test_rows_are_read_with_the_ends_they_have",
     ),
   ),
   *_faults(
     "prepare/sources/ucf_crime",
     "prepare/sources/ucf_crime",
-    (
-      "first_crop_missing",
-      'int(match["crop"] or 0)',
-      'int(match["crop"] or 1)',
-      "test_ucf_names",
-    ),
     (
       "annotated_frames_lost",
       'int(match["frames"]) if match["frames"] else None',
@@ -678,12 +958,58 @@ PREPARE = [
   ),
   *_faults(
     "prepare/sources/shanghaitech",
-    "prepare/sources/shanghaitech",
+    "prepare/naming",
     (
       "labels_reversed",
       'len(match["number"]) == 4',
       'len(match["number"]) == 3',
-      "test_shanghaitech_names",
+      "test_names_with_any_suffix",
+    ),
+  ),
+  *_faults(
+    "prepare/naming",
+    "prepare/naming",
+    (
+      "crop_lost",
+      "return (crops[0] if crops else None), audio",
+      "return None, audio",
+      "test_endings",
+    ),
+    (
+      "splits_told_by_parts_of_words",
+      "if told & _SPLIT_WORDS[split]",
+      "if split in name.lower()",
+      "test_splits_are_told_by_whole_words",
+    ),
+  ),
+  *_faults(
+    "prepare/axes",
+    "prepare/axes",
+    (
+      "swapped_crops_accepted",
+      "shape[0] in (1, crops)",
+      "shape[0] == 1",
+      "test_swapped_axes",
+    ),
+  ),
+  *_faults(
+    "prepare/crops",
+    "prepare/crops",
+    (
+      "other_streams_lost",
+      "joined=tuple(own[index] for own in others)",
+      "joined=()",
+      "test_streams_are_joined_by_channel",
+    ),
+  ),
+  *_faults(
+    "prepare/totals",
+    "prepare/totals",
+    (
+      "nothing_is_missing",
+      "if count < total",
+      "if count > total",
+      "test_what_is_missing_is_put_in_words",
     ),
   ),
   *_faults(
@@ -706,6 +1032,78 @@ PREPARE = [
       "next(numbers) if keyed",
       "0 if keyed",
       "test_keys_number_the_anomalous_videos_and_crops",
+    ),
+  ),
+  *_faults(
+    "prepare/feature_folders",
+    "prepare/feature_folders",
+    (
+      "links_not_followed",
+      "entry.is_dir()",
+      "entry.is_dir(follow_symlinks=False)",
+      "test_links_are_followed_and_circles_are_not",
+    ),
+  ),
+  *_faults(
+    "prepare/listing",
+    "prepare/listing",
+    (
+      "folders_win_over_lists",
+      "known = split or next(iter(own.values())).split",
+      "known = next(iter(own.values())).split or split",
+      "test_a_list_wins_over_folders",
+    ),
+    (
+      "unmatched_list_is_no_list",
+      "if missing and not matched:",
+      "if missing and not matched and not self:",
+      "test_a_list_of_which_no_line_matches_is_refused",
+    ),
+  ),
+  *_faults(
+    "prepare/scan",
+    "prepare/scan",
+    (
+      "zero_rows_of_all_channels",
+      "array[:, :visual_width]",
+      "array",
+      "test_rows_of_zeros_are_looked_for_in_the_visual_channels",
+    ),
+    (
+      "copies_in_test_accepted",
+      "if other.split == video.split:",
+      "if other:",
+      "test_the_same_features_in_training_and_test_are_found",
+    ),
+  ),
+  *_faults(
+    "prepare/checking",
+    "prepare/checking",
+    (
+      "slack_one_short",
+      "end > frames + rules.span_slack * step",
+      "end >= frames + rules.span_slack * step",
+      "test_small_overshoots_are_clipped_and_counted",
+    ),
+  ),
+  *_faults(
+    "prepare/manifest",
+    "prepare/manifest",
+    (
+      "paths_not_resolved",
+      "row.part.path.resolve()",
+      "row.part.path",
+      "test_one_file_under_two_names_is_found",
+    ),
+  ),
+  *_faults(
+    "prepare/ground_truth_array",
+    "prepare/ground_truth_array",
+    (
+      "order_not_checked",
+      "if mask.any() != bool(video.label):",
+      "if False:",
+      "test_arrays_that_do_not_fit_are_refused",
     ),
   ),
 ]
@@ -799,13 +1197,16 @@ FAULTS: tuple[Fault, ...] = (
   *LOSSES,
   *PSEUDO_LABELS,
   *ATTENTION,
+  *MODELS,
   *OPTIMIZER,
   *METHOD,
   *TRAIN_STEP,
   *PIPELINE,
   *FRAMES,
+  *STORE,
   *SCORING,
   *RUN,
+  *INTEROP,
   *LOOP,
   *PREPARE,
   *NORMALIZE,

@@ -1,3 +1,5 @@
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -93,7 +95,7 @@ def test_smoothness(x64, axis):
     losses.smoothness(a, every, axis=axis), (steps**2).sum()
   )
   np.testing.assert_allclose(
-    losses.smoothness(a[:1], every[:1]),
+    losses.smoothness(a[:1], every[:1], axis="batch"),
     0,
     err_msg="one video has no neighbour",
   )
@@ -128,15 +130,19 @@ def test_snippet_classification_leaves_out_what_must_not_count(x64):
   labels = jnp.array([[1.0, 0.0, 1.0, 0.0]])
   ignored = jnp.array([[False, False, False, True]])
   counted = [np.log1p(np.exp(-0.3)), np.log1p(np.exp(-1.0))]
-  run = losses.snippet_classification
-  np.testing.assert_allclose(run(logits, labels, ignored), np.mean(counted))
+  run = functools.partial(losses.snippet_classification, bce="probabilities")
+  dropped = run(logits, labels, ignored, drop_zero_losses=True)
+  np.testing.assert_allclose(dropped, np.mean(counted))
   kept = run(logits, labels, ignored, drop_zero_losses=False)
   np.testing.assert_allclose(kept, np.sum(counted) / 3)
 
 
 def test_snippet_classification_of_nothing_is_zero_with_zero_gradient():
   logits = jnp.array([[0.3, -1.0]])
-  value, gradient = jax.value_and_grad(losses.snippet_classification)(
+  loss = functools.partial(
+    losses.snippet_classification, bce="probabilities", drop_zero_losses=True
+  )
+  value, gradient = jax.value_and_grad(loss)(
     logits, jnp.ones((1, 2)), jnp.ones((1, 2), bool)
   )
   assert value == 0

@@ -114,7 +114,7 @@ def test_a_second_sigterm_ends_at_once_and_spoils_nothing(data_dir, tmp_path):
   assert again.communicate(timeout=120) and again.returncode == 0
 
 
-def test_no_space_left_is_said_and_nothing_saved_is_lost(data_dir, tmp_path):
+def test_a_full_disk_is_reported_and_nothing_saved_is_lost(data_dir, tmp_path):
   """Files that may not grow take the place of a full disk."""
   # The files of metrics stay smaller than a checkpoint's.
   quiet = {"log_every_steps": 10**6}

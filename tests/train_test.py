@@ -13,6 +13,7 @@ from adplg_jax.data import pipeline
 from adplg_jax.experiment import open_experiment
 from adplg_jax.run.checkpoint import Checkpointer
 from adplg_jax.run.preemption import Preemption
+from adplg_jax.scoring import metrics, scorer
 from tests import layouts
 from tests.runs import (
   assert_same_run,
@@ -112,20 +113,24 @@ def test_selected_results_are_those_of_the_selected_checkpoint(
   assert np.abs(scores(tmp_path / "4") - scores(tmp_path / "8")).max() > 1e-3
 
 
-def test_evaluations_come_in_their_rhythm_after_warm_up(data_dir, tmp_path):
+def test_metrics_and_evaluations_come_in_their_rhythm(data_dir, tmp_path):
   config = tiny(
     data_dir,
     **{
       "total_steps": 8,
       "warm_up_steps": 3,
       "evaluation.every_steps": 3,
+      "log_every_steps": 4,
       "switches.average_precision": "step",
       "selection.metric": "frame_ap",
     },
   )
   assert main.run(config, str(tmp_path)) == 0
-  evaluated = [line for line in lines(tmp_path) if "evaluation" in line]
+  written = lines(tmp_path)
+  evaluated = [line for line in written if "evaluation" in line]
   assert [line["step"] for line in evaluated] == [6, 8]
+  logged = [line["step"] for line in written if "evaluation" not in line]
+  assert logged == [4, 8]
   for line in evaluated:
     assert line["selection"] == line["frame_ap_step"] != line["frame_auc"]
   stored = json.loads((tmp_path / "results" / "selection.json").read_text())
@@ -174,6 +179,15 @@ def test_a_refused_batch_size_leaves_the_workdir_free(
   assert not (tmp_path / "config.json").exists()
 
 
+def test_a_value_that_cannot_be_is_refused_in_one_line(
+  data_dir, tmp_path, capsys
+):
+  config = tiny(data_dir, matmul_precision="foo")
+  assert main.run(config, str(tmp_path)) == 1
+  (line,) = capsys.readouterr().err.splitlines()
+  assert line.startswith("ValueError: config.matmul_precision is 'foo'; allow")
+
+
 def test_nan_stops_the_run_and_is_never_saved(data_dir, tmp_path, capsys):
   config = tiny(data_dir)
   config.snippet.optimizer.learning_rate = 1e30
@@ -213,8 +227,17 @@ def test_validation_selects_on_videos_held_out(data_dir, tmp_path, capsys):
   assert held
   assert not held & trained
   assert main.run(config, str(tmp_path)) == 0
-  evaluated = [line for line in lines(tmp_path) if "evaluation" in line]
-  assert evaluated[0]["selection"] != evaluated[0]["frame_auc"]
+  (evaluated,) = [line for line in lines(tmp_path) if "evaluation" in line]
+  videos = scorer.score_split(
+    config,
+    experiment.mesh,
+    scorer.make_scorer(experiment.method),
+    state_at(tmp_path, config, 4).snippet.params,
+    experiment.validation_examples(),
+  )
+  assert {video.name for video in videos} == held
+  expected = metrics.evaluate_videos(videos)["video_auc"]
+  assert evaluated["selection"] == expected != evaluated["video_auc"]
   said = capsys.readouterr().out
   assert "selected by video_auc on the validation split: step 4" in said
 

@@ -75,7 +75,8 @@ def training_iterator(
   Args:
     normal: Normal crops.
     anomalous: Anomalous crops.
-    batch_size: B, crops of each class in a batch over all processes.
+    batch_size: B, crops of each class in a batch over all processes; each
+      class has at least as many.
     seed: Both streams are functions of it.
     rows: Which rows of each batch this process reads.
     first_step: Batches that are already used.
@@ -83,15 +84,7 @@ def training_iterator(
 
   Returns:
     An iterator over {"normal": {column: [b, ...]}, "anomalous": {...}}.
-
-  Raises:
-    ValueError: A class with fewer crops than a batch.
   """
-  for crops in (normal, anomalous):
-    if len(crops) < batch_size:
-      raise ValueError(
-        f"{len(crops)} crops cannot fill a batch of {batch_size}."
-      )
 
   def stream(size: int, number: int) -> grain.MapDataset:
     indices = grain.MapDataset.range(size).seed(2 * seed + number).shuffle()

@@ -33,6 +33,8 @@ class Metadata:
     official_test_crop: The one crop that the official evaluation scores, None
       for all.
     fingerprint: Differs where features, labels or their order differ.
+    incomplete: What it lacks of the complete data set, in words; "" where it
+      lacks nothing, or nothing is known of that.
     longest_test_video: The longest test video.
     longest_test_snippets: Its snippets.
     categories: Classes of the anomalous videos; empty where the data set was
@@ -46,6 +48,7 @@ class Metadata:
   dtype: str
   official_test_crop: int | None = None
   fingerprint: str = ""
+  incomplete: str = ""
   longest_test_video: str = ""
   longest_test_snippets: int = 0
   categories: tuple[str, ...] = ()

@@ -160,6 +160,26 @@ def from_torch(
   """
   check_config(config)
   normalization = _normalization(config)
+  with jax.enable_x64(config.precision == "float64"):
+    state, feature_width = _converted(video, snippet, config)
+  workdir = Workdir(to, config)
+  try:
+    checkpoints = Checkpointer(Path(to) / "checkpoints")
+    meta = load_model.model_meta(config, feature_width, (), normalization)
+    checkpoints.save(0, state, meta)
+    checkpoints.close()
+  finally:
+    workdir.close()
+
+
+def _converted(
+  video: str | Path, snippet: str | Path, config: Any
+) -> tuple[train_state.TrainState, int]:
+  """The state of two state dicts at step 0, and D.
+
+  Raises:
+    ConvertError: A file does not fit.
+  """
   files = {"video": video, "snippet": snippet}
   loaded = _read_both(files)
   feature_width = _feature_width(loaded["snippet"], config)
@@ -188,14 +208,7 @@ def from_torch(
     video=state.video.replace(params=params["video"]),
     snippet=state.snippet.replace(params=params["snippet"]),
   )
-  workdir = Workdir(to, config)
-  try:
-    checkpoints = Checkpointer(Path(to) / "checkpoints")
-    meta = load_model.model_meta(config, feature_width, (), normalization)
-    checkpoints.save(0, state, meta)
-    checkpoints.close()
-  finally:
-    workdir.close()
+  return state, feature_width
 
 
 def _read_both(
@@ -264,14 +277,14 @@ def _num_keys(config: Any) -> int:
     return metadata.num_video_keys if by_video else metadata.num_crop_keys
   name = f"{data.builder}/{data.variant} is not prepared here"
   source = registry.find(data.builder)
-  if not isinstance(source, OfficialSource) or (
-    data.variant not in source.features
-  ):
+  keys = None
+  if isinstance(source, OfficialSource):
+    keys = source.layout(data.variant).num_keys(by_video=by_video)
+  if keys is None:
     print(
       f"{name}: the weights can be used for scoring, but not trained further."
     )
     return 1
-  keys = source.features[data.variant].num_keys(by_video=by_video)
   print(f"{name}: to train further, it must have all its {keys} memory keys.")
   return keys
 
@@ -280,7 +293,7 @@ def to_torch(
   checkpoint: str | Path,
   video: str | Path,
   snippet: str | Path,
-  which: str = "best",
+  which: str | int = "best",
 ) -> int:
   """Writes state dicts that the authors' modules load strictly.
 

@@ -104,8 +104,8 @@ def banded_attention(
   lengths: Int[Array, "b"],
   *,
   window: int,
-  mask_padded_keys: bool = False,
-  rotary_query_shift: bool = True,
+  mask_padded_keys: bool,
+  rotary_query_shift: bool,
 ) -> Float[Array, "b t h e"]:
   """Local attention: snippet t sees the snippets j with |t - j| <= window.
 

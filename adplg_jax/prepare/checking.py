@@ -3,6 +3,8 @@
 All errors are found before anything is written.
 """
 
+from collections import Counter
+from collections.abc import Collection as Collection_
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -11,7 +13,7 @@ from adplg_jax.prepare import scale as scale_lib
 from adplg_jax.prepare.findings import Findings, PreparationError, describe
 from adplg_jax.prepare.scan import Rules, scan
 from adplg_jax.prepare.source import Collection, Options
-from adplg_jax.prepare.videos import Video
+from adplg_jax.prepare.videos import SPLITS, Video
 
 
 class Checked(NamedTuple):
@@ -20,14 +22,20 @@ class Checked(NamedTuple):
   Attributes:
     splits: Its videos by split, those that are left out removed.
     feature_width: D.
+    incomplete: What it lacks of the complete data set, "" for nothing.
     summary: Lines on what was found.
     statistics: Of the training features; see `prepare.scale`.
   """
 
   splits: dict[str, list[Video]]
   feature_width: int
+  incomplete: str
   summary: list[str]
   statistics: dict[str, Any] | None = None
+
+
+# With these, it is not known which videos there are.
+_UNCERTAIN = frozenset({"manifest", "unknown-name", "unknown-class"})
 
 
 def check(collection: Collection, options: Options) -> Checked:
@@ -52,37 +60,52 @@ def check(collection: Collection, options: Options) -> Checked:
   videos = collection.annotate(videos)
   for video in videos:
     check_frames(video, findings, collection.rules)
-  if all(item.kind != "manifest" for item in findings.items):
-    check_classes([*collection.videos, *videos], findings)
+  if all(item.kind not in _UNCERTAIN for item in findings.items):
+    check_classes(collection.videos, findings)
   summary = [*collection.summarize(videos)]
   if statistics is not None:
     summary.append(scale_lib.describe(statistics))
   summary += findings.note_lines()
   try:
-    splits = _without_bad(videos, findings, options.skip_bad)
+    dropped = findings.dropped(
+      options.skip_bad, lambda names: _emptied(collection.videos, names)
+    )
   except PreparationError as error:
     raise PreparationError("\n".join([*summary, str(error)])) from error
+  kept = [video for video in videos if video.name not in dropped]
   if findings.items:
-    summary += ["Left out by --skip-bad:", *describe(findings.items)]
-  return Checked(splits, width, summary, statistics)
-
-
-def _without_bad(
-  videos: Sequence[Video], findings: Findings, skip_bad: Sequence[str]
-) -> dict[str, list[Video]]:
-  """The videos of each split, those with skipped findings left out.
-
-  Raises:
-    PreparationError: Findings that are not skipped, or nothing left.
-  """
-  dropped = findings.dropped(skip_bad)
+    summary += _left_out(collection.videos, dropped, findings)
+  incomplete = collection.incomplete(kept)
+  if incomplete:
+    summary.append(incomplete)
   splits = {name: [] for name in schema.SPLITS}
-  for video in videos:
-    if video.name not in dropped:
-      splits[split_name(video)].append(video)
-  check_classes([v for own in splits.values() for v in own], findings)
-  findings.dropped(skip_bad)
-  return splits
+  for video in kept:
+    splits[split_name(video)].append(video)
+  return Checked(splits, width, incomplete, summary, statistics)
+
+
+def _emptied(videos: Sequence[Video], dropped: Collection_[str]) -> str:
+  """Which classes of which splits dropping some videos leaves empty."""
+  kinds = [_kind(video) for video in videos]
+  kept = {_kind(video) for video in videos if video.name not in dropped}
+  return ", no ".join(kind for kind in dict.fromkeys(kinds) if kind not in kept)
+
+
+def _kind(video: Video) -> str:
+  split = {"train": "training", "test": "test"}[video.split]
+  return f"{('normal', 'anomalous')[video.label]} {split} video"
+
+
+def _left_out(
+  videos: Sequence[Video], dropped: Collection_[str], findings: Findings
+) -> list[str]:
+  """What --skip-bad left out: how many videos of each kind, and why."""
+  counts = Counter(_kind(video) for video in videos if video.name in dropped)
+  what = ", ".join(f"{count} {kind}s" for kind, count in counts.items())
+  return [
+    f"Left out by --skip-bad: {what or 'no video, files alone'}",
+    *describe(findings.items),
+  ]
 
 
 def split_name(video: Video) -> str:
@@ -96,7 +119,7 @@ def split_name(video: Video) -> str:
 def check_classes(videos: Sequence[Video], findings: Findings) -> None:
   """Finds splits that lack normal or anomalous videos."""
   present = {(video.split, video.label) for video in videos}
-  for split in ("train", "test"):
+  for split in SPLITS:
     for label, what in enumerate(("normal", "anomalous")):
       if (split, label) not in present:
         findings.add(
@@ -110,7 +133,7 @@ def check_classes(videos: Sequence[Video], findings: Findings) -> None:
 def check_frames(video: Video, findings: Findings, rules: Rules) -> None:
   """Compares a video's annotated frames and spans with its snippets."""
   step, frames = video.frames_per_snippet, video.total_frames
-  annotated, covered = video.annotated_frames, video.snippets * step
+  annotated, covered = video.annotated_frames, video.covered_frames
   if annotated is not None and abs(annotated - covered) > (
     rules.frame_slack * step
   ):
@@ -119,19 +142,21 @@ def check_frames(video: Video, findings: Findings, rules: Rules) -> None:
       video.name,
       f"{annotated} frames annotated, but {video.snippets} snippets of {step} "
       f"frames are {covered}; at most {rules.frame_slack} snippets may be "
-      "missing or too many. Features and annotation are of different videos.",
+      f"missing or too many. {rules.frames_cure}",
       video.name,
     )
     return
   for start, end in video.spans or ():
-    if start >= frames or end > frames + rules.span_slack * step:
+    if end > frames + rules.span_slack * step:
       findings.add(
         "bad-span",
         video.name,
         f"span {start}-{end} does not fit the video's {frames} frames: it may "
-        f"end at most {rules.span_slack * step} frames past them, and start "
-        "nowhere beyond. Correct the annotation.",
+        f"end at most {rules.span_slack * step} frames past them. Correct the "
+        "annotation.",
         video.name,
       )
+    elif start >= frames:
+      findings.note("spans past their video's last snippet, dropped")
     elif end > frames:
       findings.note("spans that end past their video, clipped")

@@ -2,29 +2,32 @@
 
 import dataclasses
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 SHOWN = 5
 
 KINDS: Mapping[str, str] = {
   "manifest": "invalid rows of a manifest, list or annotation file",
   "missing-file": "feature files that do not exist",
-  "unreadable": "files that are not .npy arrays",
+  "unreadable": "files that are no array that is read",
   "truncated": "truncated files",
-  "object-array": "object arrays",
+  "object-array": "object arrays, which are not loaded",
   "wrong-dtype": "arrays that are neither float16 nor float32",
   "wrong-shape": "arrays that are neither [T, D] nor [T, C, D]",
+  "wrong-axes": "arrays whose axes are in another order",
   "empty": "files without a snippet",
   "wrong-width": "files with another feature width",
   "not-finite": "files with NaN or infinity",
   "zero-rows": "files with rows that are all zero",
+  "dead-features": "features that say nothing",
+  "same-content": "training videos with the features of a test video",
   "unknown-name": "file names that are not of the data set's form",
   "unknown-class": "videos of an unknown class",
   "missing-crops": "videos without all their crops",
   "surplus-crops": "videos with crops they should not have",
   "crop-length": "videos whose crops differ in length",
   "both-splits": "videos that are in training and in test",
-  "list-label": "lines of a list whose label contradicts the file's name",
+  "list-label": "labels that contradict the name or the category",
   "no-annotation": "test videos without an annotation",
   "no-video": "annotations without a video",
   "bad-span": "videos with spans that do not fit",
@@ -35,7 +38,9 @@ KINDS: Mapping[str, str] = {
   "split-classes": "splits that lack a class",
 }
 # Kinds that concern the data set as a whole: no video can be left out.
-NOT_SKIPPED = frozenset({"manifest", "ground-truth", "split-classes"})
+NOT_SKIPPED = frozenset(
+  {"manifest", "ground-truth", "split-classes", "dead-features"}
+)
 SKIPPABLE = tuple(kind for kind in KINDS if kind not in NOT_SKIPPED)
 
 
@@ -92,11 +97,21 @@ class Findings:
     """The notes, a line each."""
     return [f"note: {count} {text}" for text, count in self.notes.items()]
 
-  def dropped(self, skipped: Collection[str]) -> set[str]:
+  def dropped(
+    self,
+    skipped: Collection[str],
+    emptied: Callable[[Collection[str]], str] = lambda dropped: "",
+  ) -> set[str]:
     """Videos to drop when some kinds are skipped.
 
+    Args:
+      skipped: The kinds.
+      emptied: What dropping videos leaves nothing of, in words; "" for what
+        can be done without.
+
     Raises:
-      PreparationError: Findings of other kinds, all of them reported.
+      PreparationError: Findings of other kinds, all of them reported; or there
+        would be nothing left.
     """
     blocking = [item for item in self.items if item.kind not in skipped]
     if blocking:
@@ -105,11 +120,22 @@ class Findings:
       lines += describe(blocking)
       kinds = {item.kind for item in blocking} | set(skipped)
       if not kinds & NOT_SKIPPED:
+        lost = emptied(self._videos())
+        option = f"--skip-bad {','.join(sorted(kinds))}"
         lines.append(
-          "Fix the files, or leave these videos out with --skip-bad "
-          f"{','.join(sorted(kinds))}"
+          f"Fix the files; {option} would leave no {lost}."
+          if lost
+          else f"Fix the files, or leave these videos out with {option}"
         )
       raise PreparationError("\n".join(lines))
+    dropped = self._videos()
+    lost = emptied(dropped)
+    if lost:
+      lines = [f"--skip-bad would leave no {lost}; nothing was written."]
+      raise PreparationError("\n".join([*lines, *describe(self.items)]))
+    return dropped
+
+  def _videos(self) -> set[str]:
     return {item.video for item in self.items if item.video is not None}
 
 

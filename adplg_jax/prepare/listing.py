@@ -1,45 +1,40 @@
-"""Which feature files make up a published data set: folders, lists, crops."""
+"""Which feature files make up a published data set: splits, lists, crops."""
 
 import dataclasses
-import os
-import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from adplg_jax.prepare.findings import Findings, PreparationError
-from adplg_jax.prepare.layout import (
-  Features,
-  FileName,
-  FileNameError,
-  FileNaming,
-)
-from adplg_jax.prepare.list_files import Entry, read_list
-from adplg_jax.prepare.videos import FileCrop, Video
+from adplg_jax.prepare.crops import Part, check_counts, make_crops
+from adplg_jax.prepare.feature_folders import NamedFile, find_files
+from adplg_jax.prepare.findings import Findings
+from adplg_jax.prepare.layout import Features
+from adplg_jax.prepare.naming import FileName, FileNaming
+from adplg_jax.prepare.split_lists import Entry, SplitList, read_list
+from adplg_jax.prepare.videos import SPLITS, Video
 
-SPLITS = ("train", "test")
+# The files of each video, by crop; None is a file that has all of them.
+_Files = Mapping[str, Mapping[int | None, NamedFile]]
+_Choice = dict[str, dict[int | None, NamedFile]]
 
 
 @dataclasses.dataclass(frozen=True)
 class Listing:
-  """The files of a data set.
+  """The videos of a data set.
 
   Attributes:
     videos: Its videos, without annotations.
-    order: Test videos in the order of their list file, or of their paths.
-    listed: Whether a list file gave that order.
+    order: Test videos in the order of their list, or of their paths.
+    listed: Whether a list gave that order.
+    left_out: Videos that have feature files, but are not in the lists.
+    told_by: What told each split, in a line.
   """
 
   videos: list[Video]
   order: list[str]
   listed: bool
-
-
-@dataclasses.dataclass(frozen=True)
-class _File:
-  path: Path
-  name: FileName
-  split: str | None
+  left_out: frozenset[str]
+  told_by: str
 
 
 def list_videos(
@@ -48,7 +43,9 @@ def list_videos(
   folder: Path,
   lists: Sequence[Path],
   findings: Findings,
-  test_names: frozenset[str] = frozenset(),
+  *,
+  test_names: Collection[str] = (),
+  besides: Collection[Path] = (),
 ) -> Listing:
   """Lists a data set's videos.
 
@@ -56,158 +53,239 @@ def list_videos(
     naming: How its files are named.
     features: Which of its features.
     folder: Folder of the features.
-    lists: List files; they choose among the files, and their order is kept.
-      Where no folder gives the split, those with "test" in their name are for
-      the test split, others for training.
-    findings: Gathers files that do not fit.
-    test_names: Test videos, where nothing else gives the split.
+    lists: Lists of the splits; they choose among the files, their order is
+      kept, and they win over the names of folders.
+    findings: Gathers files and lines that do not fit.
+    test_names: Test videos, where neither lists nor folders tell.
+    besides: Files and folders that hold no features.
 
   Returns:
     The videos.
 
   Raises:
-    PreparationError: A folder does not exist, or has no feature file.
+    PreparationError: The folder does not exist, or has no feature file.
   """
-  files = _find_files(naming, features, folder, findings)
-  chosen = _choose(naming, files, lists, features, findings)
-  listed = "test" in chosen
-  if listed:
-    test_names = frozenset(file.name.video for file in chosen["test"])
-  elif "train" in chosen and not test_names:
-    training = {file.name.video for file in chosen["train"]}
-    names = {file.name.video for file in files.values()}
-    test_names = frozenset(names - training)
-  for split in SPLITS:
-    if split not in chosen:
-      chosen[split] = [
-        file for file in files.values() if _split(file, test_names) == split
-      ]
-  videos = [
-    video
-    for split in SPLITS
-    for video in _group(chosen[split], split, features, folder, findings)
-  ]
-  _check_splits(videos, findings)
-  order = [file.name.video for file in chosen["test"]]
-  return Listing(videos, list(dict.fromkeys(order)), listed)
+  found = find_files(
+    naming, folder, findings, official=features.folders, besides=besides
+  )
+  splits = _Splits(_by_video(found, findings), findings)
+  read = [read_list(path, naming, findings) for path in lists]
+  for split_list in _not_audio(read, findings):
+    splits.add_list(split_list, read, naming, features.official_test_crop)
+  listed = "test" in splits.chosen
+  splits.add_others(test_names)
+  videos = _make_videos(splits.chosen, found, features, folder, findings)
+  return Listing(
+    videos,
+    list(splits.chosen.get("test", ())),
+    listed,
+    frozenset(splits.left_out),
+    splits.told_by(),
+  )
 
 
-def _find_files(
-  naming: FileNaming, features: Features, folder: Path, findings: Findings
-) -> dict[str, _File]:
-  """All feature files, by name, in order of their paths."""
-  files: dict[str, _File] = {}
-  folders = features.folders or {"": "."}
-  for split, below in folders.items():
-    root = folder / below
-    if not root.is_dir():
-      raise PreparationError(
-        f"{root}: no such folder; --features must name the folder that "
-        f"{' and '.join(folders.values())} are in."
-      )
-    found = sorted(_npy_files(root))
-    if not found:
-      raise PreparationError(f"{root}: has no .npy file.")
-    for path in found:
-      relative = path.relative_to(root)
-      try:
-        name = naming.parse_name(relative)
-      except FileNameError as error:
-        findings.add(error.kind, path, str(error))
-        continue
-      if path.name in files:
-        findings.add(
-          "surplus-crops" if files[path.name].split == split else "both-splits",
-          path,
-          f"is at {files[path.name].path} too; remove one.",
-          name.video,
-        )
-        continue
-      files[path.name] = _File(path, name, split or _split_of(relative))
-  return files
-
-
-def _npy_files(root: Path) -> Iterator[Path]:
-  """All .npy files below a folder, linked folders included."""
-  seen = set()
-  for folder, below, names in os.walk(root, followlinks=True):
-    real = os.path.realpath(folder)
-    if real in seen:
-      below.clear()
+def _by_video(files: Sequence[NamedFile], findings: Findings) -> _Files:
+  """The visual files of each video; a crop that has two files is found."""
+  counts: dict[str, int] = defaultdict(int)
+  for file in files:
+    counts[file.name.video] += not file.name.audio
+  videos: _Choice = defaultdict(dict)
+  for file in files:
+    name = file.name
+    if name.audio:
       continue
-    seen.add(real)
-    for name in names:
-      if name.endswith(".npy"):
-        yield Path(folder, name)
+    crop = name.crop
+    if crop is None and counts[name.video] > 1:
+      crop = 0
+    known = videos[name.video].setdefault(crop, file)
+    if known is not file and not known.path.samefile(file.path):
+      findings.add(
+        "surplus-crops" if known.split == file.split else "both-splits",
+        file.path,
+        f"crop {crop or 0} of {name.video} is at {known.path}, too; remove "
+        "one, or name the folder of one kind of features by --features.",
+        name.video,
+      )
+  return videos
 
 
-def _split_of(path: Path) -> str | None:
-  """The split that a folder's name gives, if one does."""
-  for part in path.parts[:-1]:
-    for split in SPLITS:
-      if split in part.lower():
-        return split
-  return None
+def _not_audio(
+  lists: Sequence[SplitList], findings: Findings
+) -> Iterator[SplitList]:
+  for split_list in lists:
+    if any(not entry.name.audio for entry in split_list.entries):
+      yield split_list
+    elif split_list.entries:
+      findings.note(
+        f"lines of {split_list.path.name} not used: it lists audio, which is "
+        "found by the names of the videos",
+        len(split_list.entries),
+      )
+    else:
+      findings.add("manifest", split_list.path, "names no video.")
 
 
-def _choose(
-  naming: FileNaming,
-  files: Mapping[str, _File],
-  lists: Sequence[Path],
-  features: Features,
-  findings: Findings,
-) -> dict[str, list[_File]]:
-  """The files that list files name, by split, in their order."""
-  chosen: dict[str, list[_File]] = {}
-  for path in lists:
-    for entry in read_list(path, findings):
-      file = files.get(entry.file)
-      if file is None:
-        findings.add(
-          "missing-file",
-          entry.where,
-          f"{entry.file} is not among the features; extract it, or correct "
-          "the list.",
-          re.sub(r"_*\d\.npy$", "", entry.file),
-        )
+class _Splits:
+  """The files chosen for each split.
+
+  Attributes:
+    chosen: By split, then by video, in order.
+    left_out: Videos that lists leave out.
+  """
+
+  def __init__(self, files: _Files, findings: Findings):
+    self._files = files
+    self._findings = findings
+    self._told: dict[str, str] = {}
+    self.chosen: dict[str, _Choice] = {}
+    self.left_out: set[str] = set()
+
+  def add_list(
+    self,
+    split_list: SplitList,
+    others: Sequence[SplitList],
+    naming: FileNaming,
+    test_crop: int | None,
+  ) -> None:
+    """Chooses the files that a list names.
+
+    Args:
+      split_list: The list.
+      others: All lists.
+      naming: What the labels of its lines mean.
+      test_crop: The one crop that official test lists name.
+    """
+    split = split_list.split or _other_split(split_list, others)
+    numbered = {
+      entry.name.video
+      for entry in split_list.entries
+      if entry.name.crop is not None
+    }
+    matched = 0
+    missing = []
+    for entry in split_list.entries:
+      name = entry.name
+      own = self._files.get(name.video, {})
+      crop = name.crop
+      if crop is None and name.video in numbered:
+        crop = 0
+      crops = own if crop is None or None in own else {crop} & own.keys()
+      if not crops:
+        missing.append(entry)
         continue
-      named = "test" if "test" in path.name.lower() else "train"
-      split = file.split or named
-      chosen.setdefault(split, []).append(file)
-      _check_label(naming, entry, file.name, split, findings)
-  if "test" in chosen and features.official_test_crop is not None:
-    # The list names only the official crop; the others are next to it.
-    by_video = defaultdict(list)
-    for file in files.values():
-      by_video[file.name.video].append(file)
-    names = dict.fromkeys(file.name.video for file in chosen["test"])
-    chosen["test"] = [file for name in names for file in by_video[name]]
-  return chosen
+      matched += 1
+      known = split or next(iter(own.values())).split
+      if known is None:
+        self._findings.add(
+          "manifest",
+          split_list.path,
+          "neither its name nor a folder tells whether it lists training or "
+          "test videos; put train or test in its name.",
+        )
+        return
+      if known == "test" and test_crop is not None:
+        crops = own
+      chosen = self.chosen.setdefault(known, {}).setdefault(name.video, {})
+      chosen.update({crop: own[crop] for crop in crops})
+      self._told[known] = split_list.path.name
+      if known == "train":
+        _check_label(naming, entry, self._findings)
+    self._find_missing(split_list, missing, matched)
+
+  def _find_missing(
+    self, split_list: SplitList, missing: Sequence[Entry], matched: int
+  ) -> None:
+    if missing and not matched:
+      self._findings.add(
+        "manifest",
+        split_list.path,
+        f"none of its {len(missing)} lines names a video that has a feature "
+        f"file; the first is {missing[0].file!r}. Give the list of this data "
+        "set, or correct --features.",
+      )
+      return
+    for entry in missing:
+      self._findings.add(
+        "missing-file",
+        entry.where,
+        f"{entry.file} is not among the features; extract it, or correct the "
+        "list.",
+        entry.name.video,
+      )
+
+  def add_others(self, test_names: Collection[str]) -> None:
+    """Chooses the videos of splits that no list gives, and leaves out others.
+
+    Args:
+      test_names: Test videos where folders do not tell.
+    """
+    listed = set(self.chosen)
+    known = {video for own in self.chosen.values() for video in own}
+    folders = {
+      video: next(iter(own.values())).split
+      for video, own in self._files.items()
+    }
+    by_folder = set(folders.values()) - {None}
+    untold = []
+    for video, own in self._files.items():
+      if video in known:
+        continue
+      split, told = folders[video], "the names of folders"
+      if split is None and test_names:
+        split, told = "train", "the annotations"
+        if video in test_names:
+          split = "test"
+      elif split is None and len(listed or by_folder) == 1:
+        (given,) = listed or by_folder
+        split = SPLITS[given == SPLITS[0]]
+        told = f"not being among the {given} videos"
+      if split is None:
+        untold.append(video)
+      elif split in listed:
+        self.left_out.add(video)
+      else:
+        self.chosen.setdefault(split, {})[video] = dict(own)
+        self._told.setdefault(split, told)
+    if untold and len(listed) < len(SPLITS):
+      self._findings.add(
+        "manifest",
+        untold[0],
+        f"nothing tells the split of it and {len(untold) - 1} other videos; "
+        "give the lists of both splits by --list, or put the files below "
+        "folders named train and test.",
+      )
+    self.left_out.update(untold)
+    if self.left_out:
+      self._findings.note("videos that the lists leave out", len(self.left_out))
+
+  def told_by(self) -> str:
+    """What told each split."""
+    told = [
+      f"{split} by {self._told[split]} ({len(self.chosen[split])} videos)"
+      for split in SPLITS
+      if split in self.chosen
+    ]
+    return f"splits: {', '.join(told) or 'none'}"
 
 
-def _split(file: _File, test_names: frozenset[str]) -> str:
-  """A file's split where no list gives it."""
-  known = "test" if file.name.video in test_names else "train"
-  return file.split or known
+def _other_split(
+  split_list: SplitList, lists: Sequence[SplitList]
+) -> str | None:
+  """The split that no other list has, if there is another."""
+  others = {other.split for other in lists if other is not split_list}
+  free = [split for split in SPLITS if split not in others]
+  return free[0] if len(free) == 1 else None
 
 
-def _check_label(
-  naming: FileNaming,
-  entry: Entry,
-  name: FileName,
-  split: str,
-  findings: Findings,
-) -> None:
-  """Compares a training list's label column with the file's name."""
-  if split == "test" or not entry.label:
-    return
-  if not _label_fits(naming, entry.label.strip('" '), name):
+def _check_label(naming: FileNaming, entry: Entry, findings: Findings) -> None:
+  """Compares a training list's label with the file's name."""
+  if entry.label and not _label_fits(naming, entry.label, entry.name):
     findings.add(
       "list-label",
       entry.where,
-      f"label {entry.label!r}, but {entry.file} is of class {name.category}; "
-      "the list was edited, or its rows were mixed up.",
-      name.video,
+      f"label {entry.label!r}, but {entry.file} is of class "
+      f"{entry.name.category}; correct either.",
+      entry.name.video,
     )
 
 
@@ -220,81 +298,58 @@ def _label_fits(naming: FileNaming, label: str, name: FileName) -> bool:
   return naming.category_of(label).lower() == name.category.lower()
 
 
-def _group(
-  files: Sequence[_File],
-  split: str,
+def _make_videos(
+  chosen: Mapping[str, _Choice],
+  found: Sequence[NamedFile],
   features: Features,
   folder: Path,
   findings: Findings,
 ) -> list[Video]:
-  """Videos of a split, each with its crops; checks that these are complete."""
-  crops: dict[str, dict[int, _File]] = defaultdict(dict)
-  for file in files:
-    own = crops[file.name.video]
-    if file.name.crop in own:
-      findings.add(
-        "surplus-crops",
-        file.path,
-        f"crop {file.name.crop} is {own[file.name.crop].path} too; remove one.",
-        file.name.video,
-      )
-    own.setdefault(file.name.crop, file)
-  videos = []
-  for name, own in crops.items():
-    _check_crops(name, set(own), split, features, findings)
-    audio = None
-    if features.audio_folders is not None:
-      audio = folder / features.audio_folders[split] / f"{name}__vggish.npy"
-    first = next(iter(own.values())).name
-    videos.append(
-      Video(
-        name=name,
-        split=split,
-        label=first.label,
-        category=first.category,
-        crops=tuple(
-          FileCrop(
-            crop,
-            own[crop].path,
-            audio=audio,
-            visual_width=features.visual_width,
-          )
-          for crop in sorted(own)
-        ),
-        key=name,
-      )
+  """The videos of both splits, with their crops; checks these."""
+  audio = {}
+  if features.audio is not False:
+    audio = {f.name.video: f.path for f in found if f.name.audio}
+  needs_audio = features.audio or bool(audio)
+  parts, facts = [], {}
+  for split in SPLITS:
+    for video, own in chosen.get(split, {}).items():
+      first = next(iter(own.values()))
+      if video in facts:
+        findings.add(
+          "both-splits",
+          first.path,
+          f"{video} is in training and in test; remove it from one.",
+          video,
+        )
+        continue
+      facts[video] = (split, first.name)
+      sound = audio.get(video)
+      if needs_audio and sound is None:
+        sound = folder / f"{video}__vggish.npy"
+      parts += [
+        Part(video, file.path, crop, audio=sound) for crop, file in own.items()
+      ]
+  crops = make_crops(
+    parts, findings, crops=features.crops, width=features.visual_width
+  )
+  videos = [
+    Video(
+      name=video,
+      split=split,
+      label=name.label,
+      category=name.category,
+      crops=tuple(
+        dataclasses.replace(crop, visual_width=features.visual_width)
+        for crop in crops[video]
+      ),
+      key=video,
     )
+    for video, (split, name) in facts.items()
+  ]
+  check_counts(
+    videos,
+    findings,
+    crops=features.crops,
+    test_crop=features.official_test_crop,
+  )
   return videos
-
-
-def _check_crops(
-  name: str, own: set[int], split: str, features: Features, findings: Findings
-) -> None:
-  needed = set(range(features.crops))
-  surplus = own - needed
-  if split == "test" and features.official_test_crop is not None:
-    needed = {features.official_test_crop}
-  for kind, crops, what in (
-    ("missing-crops", needed - own, "lacks"),
-    ("surplus-crops", surplus, "also has"),
-  ):
-    if crops:
-      findings.add(
-        kind,
-        name,
-        f"{what} crops {', '.join(map(str, sorted(crops)))} ({split}); a video "
-        f"has crops 0 to {features.crops - 1}.",
-        name,
-      )
-
-
-def _check_splits(videos: Sequence[Video], findings: Findings) -> None:
-  training = {video.name for video in videos if video.split == "train"}
-  for video in videos:
-    if video.split == "test" and video.name in training:
-      findings.add(
-        "both-splits",
-        video.name,
-        "is in training and in test; remove it from one.",
-        video.name,
-      )

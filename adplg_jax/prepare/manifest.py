@@ -2,18 +2,21 @@
 
 import csv
 import dataclasses
+import io
 import re
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from adplg_jax.data.schema import SNIPPET_FRAMES
-from adplg_jax.prepare import npy_files
-from adplg_jax.prepare.annotation import parse_spans
+from adplg_jax.prepare.annotation_rows import parse_spans
+from adplg_jax.prepare.crops import Part, Rows, check_counts, make_crops
+from adplg_jax.prepare.feature_files import SUFFIXES
 from adplg_jax.prepare.findings import Findings
-from adplg_jax.prepare.npy_files import FeatureFileError
-from adplg_jax.prepare.videos import FileCrop, Video
+from adplg_jax.prepare.naming import words
+from adplg_jax.prepare.text_files import TextFileError, read_text
+from adplg_jax.prepare.videos import SPLITS, Video
 
 REQUIRED = ("path", "label", "split")
 OPTIONAL = (
@@ -22,10 +25,17 @@ OPTIONAL = (
   "category",
   "frames",
   "frames_per_snippet",
+  "step",
+  "window",
   "spans",
+  "stream",
+  "rows",
 )
 LABELS = {"0": 0, "1": 1, "normal": 0, "anomalous": 1}
-SPLITS = ("train", "test")
+# Words of file names that tell streams of one video apart.
+STREAMS = ("rgb", "flow", "audio", "vggish", "optical", "motion", "pose")
+
+Cells = Mapping[str, str]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,57 +44,125 @@ class _Row:
 
   Attributes:
     where: The file and line.
-    path: The feature file.
+    part: The feature file, or some rows of it.
     facts: What all rows of a video must agree on.
   """
 
   where: str
-  path: Path
+  part: Part
   facts: dict[str, Any]
 
 
-def read_manifest(path: Path, findings: Findings) -> list[Video]:
+def read_manifest(
+  path: Path, findings: Findings, *, span_ends: str = "exclusive"
+) -> list[Video]:
   """Reads a manifest.
 
   Paths are relative to the manifest's folder. Rows of the same video are its
-  crops, in order; so are the columns of a [T, C, D] file.
+  crops, in order, or its streams; so are the columns of a [T, C, D] file.
 
   Args:
     path: The manifest.
     findings: Gathers all invalid rows and files.
+    span_ends: Whether spans end "exclusive" or "inclusive".
 
   Returns:
-    The videos whose rows are valid.
+    The videos whose rows are valid; those without a usable file have no crop.
+  """
+  rows = _read_cells(path, findings)
+  return make_videos(path.parent, rows, findings, span_ends=span_ends)
+
+
+def make_videos(
+  folder: Path,
+  rows: Sequence[tuple[str, Cells]],
+  findings: Findings,
+  *,
+  span_ends: str = "exclusive",
+) -> list[Video]:
+  """The videos that rows of a manifest describe.
+
+  Args:
+    folder: What their paths are relative to.
+    rows: {column: text} of each row, with its place.
+    findings: Gathers all invalid rows and files.
+    span_ends: See `read_manifest`.
+
+  Returns:
+    See `read_manifest`.
   """
   videos: dict[str, list[_Row]] = defaultdict(list)
-  seen: dict[Path, str] = {}
-  for where, cells in _read_cells(path, findings):
-    row = _parse_row(path.parent, where, cells, findings)
+  used = _Used()
+  for where, cells in rows:
+    row = _parse_row(folder, where, cells, findings, span_ends)
     if row is None:
       continue
-    # The same file under another name would be in training and in test.
-    real = row.path.resolve()
-    if real in seen:
+    known = used.add(row)
+    if known is not None:
       findings.add(
-        "manifest", where, f"{row.path} is already listed at {seen[real]}."
+        "manifest", where, f"{row.part.path} is already listed at {known}."
       )
       continue
-    seen[real] = where
-    videos[row.facts["name"]].append(row)
-  made = (_make_video(rows, findings) for rows in videos.values())
-  return [video for video in made if video is not None]
+    videos[row.part.video].append(row)
+  for name, own in videos.items():
+    _check_facts(name, own, findings)
+    _check_streams(name, own, findings)
+  crops = make_crops(
+    [row.part for own in videos.values() for row in own], findings
+  )
+  made = [
+    Video(
+      name=name,
+      crops=crops[name],
+      annotated_frames=own[0].facts["frames"],
+      exact_spans=span_ends == "inclusive",
+      **own[0].facts,
+    )
+    for name, own in videos.items()
+  ]
+  check_counts(made, findings)
+  _check_categories(made, findings)
+  return made
 
 
-def _read_cells(
-  path: Path, findings: Findings
-) -> list[tuple[str, dict[str, str]]]:
+class _Used:
+  """Which rows of which files are already listed."""
+
+  def __init__(self):
+    self._known: dict[Path, list[tuple[Rows | None, str]]] = defaultdict(list)
+
+  def add(self, row: _Row) -> str | None:
+    """Adds a row; returns where its file, or part of it, is listed already.
+
+    The same file under another name would be in training and in test.
+    """
+    own = self._known[row.part.path.resolve()]
+    rows = row.part.rows
+    for other, where in own:
+      if rows is None or other is None:
+        return where
+      if rows[0] < other[1] and other[0] < rows[1]:
+        return where
+    own.append((rows, row.where))
+    return None
+
+
+def _read_cells(path: Path, findings: Findings) -> list[tuple[str, Cells]]:
   """Rows as {column: text}, each with its place."""
   try:
-    with path.open(newline="", encoding="utf-8-sig") as file:
-      reader = csv.DictReader(file)
-      rows = [(f"{path}:{reader.line_num}", cells) for cells in reader]
-      columns = [name or "" for name in reader.fieldnames or ()]
-  except (OSError, UnicodeDecodeError, csv.Error) as error:
+    text = read_text(path)
+    lines = text.splitlines()
+    separator = _separator(lines[0] if lines else "")
+    reader = csv.DictReader(
+      io.StringIO(text, newline=""), delimiter=separator, skipinitialspace=True
+    )
+    columns = [_column(name or "") for name in reader.fieldnames or ()]
+    reader.fieldnames = columns
+    rows = [(f"{path}:{reader.line_num}", cells) for cells in reader]
+  except TextFileError as error:
+    findings.add("manifest", error.where, error.detail)
+    return []
+  except csv.Error as error:
     findings.add("manifest", path, f"cannot be read as CSV: {error}.")
     return []
   missing = [name for name in REQUIRED if name not in columns]
@@ -125,8 +203,22 @@ def _read_cells(
   ]
 
 
+def _separator(header: str) -> str:
+  """What separates the columns: the mark that most of the header's are."""
+  return max(",;\t", key=header.count)
+
+
+def _column(text: str) -> str:
+  """A column's name, however it is written: " Frames per snippet"."""
+  return re.sub(r"[\s-]+", "_", text.strip().strip('"').lower())
+
+
 def _parse_row(
-  folder: Path, where: str, cells: dict[str, str], findings: Findings
+  folder: Path,
+  where: str,
+  cells: Cells,
+  findings: Findings,
+  span_ends: str,
 ) -> _Row | None:
   """Parses a row; adds each invalid cell to the findings."""
   faults: list[str] = []
@@ -139,44 +231,83 @@ def _parse_row(
       faults.append(f"{column}: {error}.")
       return default
 
-  if not cells["path"]:
-    faults.append("path: empty; name a .npy file.")
-  for column, allowed in (("label", LABELS), ("split", SPLITS)):
-    if cells[column] not in allowed:
+  path = cells["path"]
+  if not path:
+    faults.append(f"path: empty; name a feature file ({', '.join(SUFFIXES)}).")
+  # Spreadsheets write 1 as 1.0.
+  label_text = re.sub(r"^([01])\.0+$", r"\1", cells["label"].lower())
+  split = cells["split"].lower()
+  for column, text, allowed in (
+    ("label", label_text, LABELS),
+    ("split", split, SPLITS),
+  ):
+    if text not in allowed:
       faults.append(
         f"{column} is {cells[column]!r}; allowed: {', '.join(allowed)}."
       )
-  label = LABELS.get(cells["label"], 0)
-  name = cells.get("video") or re.sub(r"\.npy$", "", cells["path"])
-  spans = cell("spans", parse_spans, ())
-  if spans and cells["label"] in LABELS and not label:
+  label = LABELS.get(label_text, 0)
+  rows = cell("rows", _parse_rows, None)
+  name = cells.get("video") or _without_suffix(path)
+  if rows is not None and not cells.get("video"):
+    name += f"[{rows[0]}-{rows[1]}]"
+  spans = cell("spans", lambda text: parse_spans(text, span_ends), ())
+  if spans and label_text in LABELS and not label:
     faults.append(
       "spans: a normal video has none; correct the label or leave them out."
     )
+  step = cell("step", _positive, None)
+  per_snippet = cell("frames_per_snippet", _positive, None)
+  if step is not None and per_snippet not in (None, step):
+    faults.append(
+      f"step is {step}, frames_per_snippet {per_snippet}; they mean the same, "
+      "leave one out."
+    )
+  step = step or per_snippet or SNIPPET_FRAMES
+  window = cell("window", _positive, None)
   facts = {
-    "name": name,
-    "split": cells["split"],
+    "split": split,
     "label": label,
     "category": cells.get("category") or ("anomalous" if label else "normal"),
     "key": cells.get("key") or name,
     "frames": cell("frames", _positive, None),
-    "frames_per_snippet": cell("frames_per_snippet", _positive, SNIPPET_FRAMES),
+    "frames_per_snippet": step,
+    "window": None if window == step else window,
     # Without any, those of an anomalous video are not known.
     "spans": None if label and not spans else spans,
   }
   for fault in faults:
     findings.add("manifest", where, fault)
-  return None if faults else _Row(where, folder / cells["path"], facts)
+  if faults:
+    return None
+  stream = cells.get("stream", "")
+  part = Part(name, folder / path, rows=rows, stream=stream)
+  return _Row(where, part, facts)
+
+
+def _without_suffix(path: str) -> str:
+  for suffix in SUFFIXES:
+    path = path.removesuffix(suffix)
+  return path
 
 
 def _positive(text: str) -> int:
+  text = re.sub(r"\.0+$", "", text)
   if not text.isdecimal() or int(text) < 1:
     raise ValueError(f"{text!r} is not a whole number of 1 or more")
   return int(text)
 
 
-def _make_video(rows: list[_Row], findings: Findings) -> Video | None:
-  """One video from its rows; those that contradict the first are found."""
+def _parse_rows(text: str) -> Rows:
+  match = re.fullmatch(r"(\d+)-(\d+)", text)
+  if match is None or int(match[1]) >= int(match[2]):
+    raise ValueError(
+      f'{text!r} are no rows; write "first-end", counted from 0, end exclusive'
+    )
+  return int(match[1]), int(match[2])
+
+
+def _check_facts(name: str, rows: list[_Row], findings: Findings) -> None:
+  """Finds rows of a video that contradict its first."""
   facts = rows[0].facts
   for row in rows[1:]:
     for column, value in row.facts.items():
@@ -184,21 +315,47 @@ def _make_video(rows: list[_Row], findings: Findings) -> Video | None:
         findings.add(
           "both-splits" if column == "split" else "manifest",
           row.where,
-          f"{column} of video {facts['name']} is {value!r}, but "
-          f"{facts[column]!r} at {rows[0].where}; make them equal, or name "
-          "different videos in the column video.",
-          facts["name"],
+          f"{column} of video {name} is {value!r}, but {facts[column]!r} at "
+          f"{rows[0].where}; make them equal, or name different videos in the "
+          "column video.",
+          name,
         )
-  crops: list[FileCrop] = []
-  for row in rows:
-    try:
-      header = npy_files.read_header(row.path)
-    except FeatureFileError as error:
-      findings.add(error.kind, error.path, error.detail, facts["name"])
+
+
+def _check_streams(name: str, rows: list[_Row], findings: Findings) -> None:
+  """Finds streams that would be taken for crops."""
+  if any(row.part.stream for row in rows):
+    return
+  streams = {
+    row.where: set(words(str(row.part.path.name))) & set(STREAMS)
+    for row in rows
+  }
+  if len({frozenset(own) for own in streams.values()}) > 1:
+    told = sorted(set().union(*streams.values()))
+    findings.add(
+      "manifest",
+      rows[1].where,
+      f"the files of video {name} differ in {', '.join(told)} by name, but "
+      "rows of one video are its crops, whose scores are averaged. A column "
+      f"stream ({', '.join(told)}) joins them by channel; if they are crops, "
+      "fill it with the same word.",
+    )
+
+
+def _check_categories(videos: Sequence[Video], findings: Findings) -> None:
+  """Finds videos whose category is of the other label."""
+  anomalous = {video.category for video in videos if video.label}
+  for video in videos:
+    normal = "normal" in words(video.category)
+    if video.label and normal:
+      what = "is anomalous by its label"
+    elif not video.label and not normal and video.category in anomalous:
+      what = "is normal by its label, and anomalous videos have this category"
+    else:
       continue
-    columns = range(header.crops) if len(header.shape) == 3 else [None]
-    for column in columns:
-      crops.append(FileCrop(len(crops), row.path, column))
-  if not crops:
-    return None
-  return Video(crops=tuple(crops), annotated_frames=facts["frames"], **facts)
+    findings.add(
+      "list-label",
+      video.name,
+      f"category is {video.category!r}, but it {what}; correct either.",
+      video.name,
+    )

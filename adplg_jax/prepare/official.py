@@ -1,4 +1,4 @@
-"""What the published data sets share: files, crops, totals, list files.
+"""What the published data sets share: files, crops, totals, lists.
 
 A data set of this kind is one module in `sources/`, a subclass of
 `OfficialSource`, and a line of `registry`.
@@ -7,6 +7,7 @@ A data set of this kind is one module in `sources/`, a subclass of
 import abc
 import argparse
 import dataclasses
+from collections.abc import Collection as Names
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
@@ -14,16 +15,19 @@ from typing import ClassVar
 from adplg_jax.prepare.annotation import Annotations
 from adplg_jax.prepare.findings import Findings, PreparationError
 from adplg_jax.prepare.ground_truth_array import annotate_by_array
-from adplg_jax.prepare.layout import Features, FileNaming
+from adplg_jax.prepare.layout import Expected, Features
 from adplg_jax.prepare.listing import Listing, list_videos
+from adplg_jax.prepare.naming import FileNaming
 from adplg_jax.prepare.scan import Rules
 from adplg_jax.prepare.source import (
   Collection,
   Options,
   Source,
+  add_span_ends,
+  check_name,
   common_options,
 )
-from adplg_jax.prepare.totals import totals
+from adplg_jax.prepare.totals import incomplete, totals
 from adplg_jax.prepare.videos import Video
 
 
@@ -32,9 +36,9 @@ class OfficialOptions(Options):
   """The options of a published data set.
 
   Attributes:
-    features: Folder that contains the official folders.
+    features: Folder that the feature files are below.
     annotations: The official annotation file, or the folder of masks.
-    lists: List files of the splits.
+    lists: Lists of the splits.
     ground_truth: The field's array of test frames.
   """
 
@@ -48,20 +52,29 @@ class OfficialSource(FileNaming, Source):
   """A published data set with official splits and annotations.
 
   Attributes:
-    features: The kinds of features there are, by variant.
-    test_labels_by_name: Whether a test video's name gives its label.
+    features: The official kinds of features, by variant. Any other variant is
+      a name that its user chose; what its files hold is taken as it is.
+    expected: Totals of the complete data set, whatever the features.
+    categories: Classes of its anomalous videos.
+    array_needs_list: Whether a ground-truth array can be used only with the
+      list of the test videos: its order is not that of their names.
   """
 
   features: ClassVar[Mapping[str, Features]]
-  test_labels_by_name: bool = True
+  expected: ClassVar[Expected]
+  categories: ClassVar[Names[str]]
+  array_needs_list: ClassVar[bool] = False
 
   @abc.abstractmethod
-  def read_annotations(self, path: Path, findings: Findings) -> Annotations:
+  def read_annotations(
+    self, path: Path, findings: Findings, span_ends: str
+  ) -> Annotations:
     """Parses the annotations of the test videos, once.
 
     Args:
       path: The annotation file, or the folder of masks.
       findings: Gathers invalid rows.
+      span_ends: Whether the spans of rows end "exclusive" or "inclusive".
 
     Returns:
       The annotations.
@@ -70,10 +83,14 @@ class OfficialSource(FileNaming, Source):
       PreparationError: They cannot be read.
     """
 
+  def layout(self, variant: str) -> Features:
+    """What the files of a variant have to hold."""
+    return self.features.get(variant, Features(self.expected, audio=None))
+
   def add_arguments(self, parser: argparse.ArgumentParser) -> None:
     """See Source."""
     parser.add_argument(
-      "--features", required=True, help="folder that has the official folders"
+      "--features", required=True, help="folder that the files are below"
     )
     parser.add_argument(
       "--annotations", default="", help="annotation file, or folder of masks"
@@ -83,12 +100,13 @@ class OfficialSource(FileNaming, Source):
       dest="lists",
       action="append",
       default=[],
-      help="list file or csv of a split, with train or test in its name; may "
-      "be given twice",
+      help="list of a split's videos or files, with train or test in its "
+      "name; may be given twice",
     )
     parser.add_argument(
       "--ground-truth", default="", help="array with a 0 or 1 per test frame"
     )
+    add_span_ends(parser)
 
   def options(self, arguments: argparse.Namespace) -> OfficialOptions:
     """See Source."""
@@ -107,37 +125,56 @@ class OfficialSource(FileNaming, Source):
     return f"{self.name}:{variant} --features DIR --annotations FILE"
 
   def _check_variant(self, variant: str) -> None:
-    if variant not in self.features:
-      allowed = [f"{self.name}:{name}" for name in self.features]
+    if not variant:
+      official = ", ".join(f"{self.name}:{name}" for name in self.features)
       raise PreparationError(
-        f"features of {self.name} are {variant!r}; allowed: "
-        f"{', '.join(allowed)}."
+        f"{self.name} needs the name of its features: {official}, or "
+        f"{self.name}:NAME for any others."
       )
+    for official in self.features:
+      if variant != official and variant.lower() == official.lower():
+        raise PreparationError(
+          f"features of {self.name} are {variant!r}; write {official!r}, or a "
+          "name that is not so close to it."
+        )
+    check_name(f"features of {self.name} are", variant)
 
   def collect(self, options: Options) -> Collection:
     """See Source."""
     if not isinstance(options, OfficialOptions):
       raise TypeError(f"{self.name} needs OfficialOptions")
-    features = self.features[options.variant]
+    features = self.layout(options.variant)
     findings = Findings()
     annotations = self._annotations(options, findings)
+    lists = [Path(path) for path in options.lists]
+    truths = [Path(p) for p in (options.annotations, options.ground_truth) if p]
     listing = list_videos(
       self,
       features,
       Path(options.features),
-      [Path(path) for path in options.lists],
+      lists,
       findings,
-      frozenset(annotations.test_videos if annotations else ()),
+      test_names=annotations.test_videos if annotations else (),
+      besides=[*lists, *truths],
     )
+    if options.ground_truth and self.array_needs_list and not listing.listed:
+      raise PreparationError(
+        f"--ground-truth {options.ground_truth} needs --list with the list of "
+        "the test videos that it follows: it has their frames one video after "
+        "the other, and their order is not that of their names."
+      )
 
     def annotate(videos: list[Video]) -> list[Video]:
       if annotations is not None:
-        videos = annotations.annotate(videos, findings)
+        videos = annotations.annotate(videos, findings, listing.left_out)
       if options.ground_truth:
         videos = self._annotate_by_array(
           videos, options, listing, findings, compare=annotations is not None
         )
       return videos
+
+    def missing(videos: Sequence[Video]) -> str:
+      return incomplete(videos, features.expected, self.categories)
 
     return Collection(
       listing.videos,
@@ -146,7 +183,8 @@ class OfficialSource(FileNaming, Source):
       official_test_crop=features.official_test_crop,
       zero_padding=features.zero_padding,
       annotate=annotate,
-      summarize=lambda videos: totals(videos, features),
+      summarize=lambda videos: [listing.told_by, *totals(videos, features)],
+      incomplete=missing,
     )
 
   def _annotations(
@@ -159,7 +197,7 @@ class OfficialSource(FileNaming, Source):
     path = Path(options.annotations)
     if not path.exists():
       raise PreparationError(f"{path}: no such file or folder.")
-    return self.read_annotations(path, findings)
+    return self.read_annotations(path, findings, options.span_ends)
 
   def _annotate_by_array(
     self,
@@ -181,6 +219,6 @@ class OfficialSource(FileNaming, Source):
       Path(options.ground_truth),
       listing.order,
       findings,
-      labels_by_name=self.test_labels_by_name,
+      listed=listing.listed,
       compare=compare,
     )

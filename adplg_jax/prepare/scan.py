@@ -3,13 +3,14 @@
 import dataclasses
 import zlib
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from tqdm import tqdm
 
+from adplg_jax.prepare.feature_files import FeatureFileError
 from adplg_jax.prepare.findings import Findings
-from adplg_jax.prepare.npy_files import FeatureFileError
 from adplg_jax.prepare.reading import read_ahead
 from adplg_jax.prepare.scale import Moments, Scale, measure
 from adplg_jax.prepare.videos import Crop, Video
@@ -27,6 +28,7 @@ class Rules:
     visual_width: Channels in which zero rows are looked for, None for all.
     span_slack: Snippets that a span may end past its video.
     frame_slack: Snippets that annotated frames may be off.
+    frames_cure: What to do where they are off by more.
   """
 
   feature_width: int | None = None
@@ -34,6 +36,7 @@ class Rules:
   visual_width: int | None = None
   span_slack: int = 2
   frame_slack: int = 2
+  frames_cure: str = "Correct the annotation, or extract the video again."
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,6 +48,7 @@ class _Read:
   shape: tuple[int, int] | None = None
   adjustment: str = ""
   zero_rows: int = 0
+  dead: bool = False
   largest: float = 0.0
   checksum: int = 0
   error: FeatureFileError | None = None
@@ -55,7 +59,7 @@ def scan(
   findings: Findings,
   rules: Rules,
   dtype: str,
-  scale: Scale,
+  scale: Scale | None = None,
 ) -> tuple[list[Video], int]:
   """Reads all crops, adds what is wrong with them to the findings.
 
@@ -64,8 +68,8 @@ def scan(
     findings: Gathers what is wrong.
     rules: What is required.
     dtype: Type the features are to be written in.
-    scale: Gathers the moments of the training crops, of those with findings
-      too.
+    scale: If given, gathers the moments of the training crops, of those with
+      findings too.
 
   Returns:
     The videos with their snippets and checksums, those without a readable crop
@@ -86,12 +90,14 @@ def scan(
   reads: dict[tuple[str, str], list[_Read]] = defaultdict(list)
   for result, moments in results:
     reads[result.video].append(result)
-    if moments is not None:
+    if scale is not None and moments is not None:
       scale.add(moments)
   width = rules.feature_width or _common_width(reads)
   for own in reads.values():
     for read in own:
       _check_crop(read, width, rules, dtype, findings)
+  _find_copies(videos, reads, findings)
+  _find_dead(reads, findings)
   scanned = []
   for video in videos:
     own = reads[video.split, video.name]
@@ -131,10 +137,19 @@ def _read(
     (array.shape[0], array.shape[1]),
     crop.adjustment(),
     int(zeros.sum()),
+    _dead(array),
     largest,
     zlib.crc32(np.ascontiguousarray(array).data),
   )
   return read, measure(array) if video.split == "train" else None
+
+
+def _dead(array: np.ndarray) -> bool:
+  """Whether all snippets are the same, or all zero."""
+  first, last = array[0], array[-1]
+  if len(array) == 1:
+    return not first.any()
+  return bool((first == last).all() and (array == first).all())
 
 
 def _common_width(reads: dict[tuple[str, str], list[_Read]]) -> int:
@@ -151,12 +166,17 @@ def _check_crop(
       findings.add(error.kind, error.path, error.detail, read.video[1])
     return
   if read.shape[1] != width:
-    whose = "this data set's is" if rules.feature_width else "most files have"
+    whose, cure = "most files have", "Extract this video again."
+    if rules.feature_width:
+      whose = "this data set's is"
+      cure = (
+        "Extract this video again; other features are prepared under a name "
+        "of your own (docs/datasets.md)."
+      )
     findings.add(
       "wrong-width",
       read.where,
-      f"feature width is {read.shape[1]}; {whose} {width}. Use the same "
-      "extractor for all videos.",
+      f"feature width is {read.shape[1]}; {whose} {width}. {cure}",
       read.video[1],
     )
   if read.zero_rows and not rules.zero_rows:
@@ -175,6 +195,56 @@ def _check_crop(
       "--dtype float32.",
       read.video[1],
     )
+
+
+def _find_dead(
+  reads: Mapping[tuple[str, str], Sequence[_Read]], findings: Findings
+) -> None:
+  """Counts videos whose features say nothing; finds a data set of them."""
+  dead = [key for key, own in reads.items() if any(read.dead for read in own)]
+  if not dead:
+    return
+  text = "videos have the same features in every snippet"
+  findings.note(f"{text}, as {dead[0][1]}", len(dead))
+  if 2 * len(dead) > len(reads):
+    findings.add(
+      "dead-features",
+      reads[dead[0]][0].where,
+      f"{len(dead)} of {len(reads)} {text}, nothing can be learnt from them; "
+      "extract the features again.",
+    )
+
+
+def _find_copies(
+  videos: Sequence[Video],
+  reads: Mapping[tuple[str, str], Sequence[_Read]],
+  findings: Findings,
+) -> None:
+  """Finds features that videos of different names share."""
+  known: dict[Any, tuple[Video, Crop]] = {}
+  for video in sorted(videos, key=lambda video: video.split):
+    for crop, read in zip(
+      video.crops, reads[video.split, video.name], strict=True
+    ):
+      if read.shape is None or read.dead:
+        continue
+      other, same = known.setdefault((read.shape, read.checksum), (video, crop))
+      # Checksums are short: the features themselves have to agree.
+      if other.name == video.name or (
+        not np.array_equal(same.read(), crop.read())
+      ):
+        continue
+      if other.split == video.split:
+        findings.note(f"{video.split} videos with the features of another one")
+      else:
+        findings.add(
+          "same-content",
+          crop.where(),
+          f"has the features of the test video {other.name} "
+          f"({same.where()}); a model must not be trained on test videos.",
+          video.name,
+        )
+      break
 
 
 def _check_lengths(

@@ -72,9 +72,12 @@ def prepare(
       checked = checking.check(collection, options)
       staging.mkdir()
       writing.write(checked, collection, options, source.name, staging)
+      made = staging / source.name / name / VERSION
+      if collection.manifest:
+        (made / "manifest.csv").write_text(collection.manifest, "utf-8")
       if target.exists():
         target.rename(staging / "replaced")
-      (staging / source.name / name / VERSION).rename(target)
+      made.rename(target)
     finally:
       shutil.rmtree(staging, ignore_errors=True)
   return Prepared(target, checked.summary)

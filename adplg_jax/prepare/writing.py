@@ -65,6 +65,7 @@ def write(
     "dtype": options.dtype,
     "official_test_crop": collection.official_test_crop,
     "fingerprint": fingerprint(videos, options),
+    "incomplete": checked.incomplete,
     "longest_test_video": longest.name,
     "longest_test_snippets": longest.snippets,
     "categories": sorted(
@@ -224,8 +225,10 @@ class _Split:
       "crop_key": row.crop_key,
       "frames": video.total_frames,
       "frames_per_snippet": video.frames_per_snippet,
-      "spans": np.array(video.spans or (), np.int64).reshape(-1, 2),
+      "window": video.window or video.frames_per_snippet,
+      "spans": np.array(video.scored_spans, np.int64).reshape(-1, 2),
       "has_spans": video.spans is not None,
+      "exact_spans": video.exact_spans,
     }
 
   def _features(self, array: np.ndarray) -> tuple[np.ndarray, int]:
@@ -252,6 +255,9 @@ def fingerprint(splits: Mapping[str, Sequence[Video]], options: Options) -> str:
     for video in videos
   ]
   written = repr((options.num_segments, options.dtype, described))
+  windows = [video.window for own in splits.values() for video in own]
+  if any(windows):
+    written += repr(windows)
   return f"{zlib.crc32(written.encode()):08x}"
 
 

@@ -29,6 +29,7 @@ from orbax.checkpoint.checkpoint_managers import (
 )
 
 from adplg_jax.run import legacy
+from adplg_jax.run.files import write_atomically
 
 PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
 
@@ -76,6 +77,11 @@ class Selection(NamedTuple):
   chosen_by: str
 
 
+def _metrics(step: int, selection: Selection) -> dict[str, Any]:
+  """A selection as Orbax keeps it, in STEP/metrics/metrics."""
+  return {"step": step, **selection._asdict()}
+
+
 def _rank(metrics: Any) -> Any:
   """Orders checkpoints by their metrics; among equals the earliest wins."""
   return metrics["value"], -metrics["step"]
@@ -97,9 +103,13 @@ def _checksums(leaves: list[jax.Array]) -> list[jax.Array]:
 
 
 def _as_words(x: jax.Array) -> jax.Array:
-  """The bytes of a boolean, integer or real array as words, zero-padded."""
-  if x.dtype == jnp.bool_:
+  """The bytes of an array of numbers or booleans as words, zero-padded."""
+  if jnp.iscomplexobj(x):
+    x = jnp.stack([x.real, x.imag])
+  elif x.dtype == jnp.bool_:
     x = x.astype(jnp.uint8)
+  elif jax.dtypes.itemsize_bits(x.dtype) < 8:
+    x = x.astype(jnp.float32)  # It has all their values.
   x = x.ravel()
   in_word = 4 // x.dtype.itemsize
   if in_word > 1:
@@ -148,7 +158,7 @@ class Checkpointer:
     self,
     directory: str | Path,
     *,
-    keep: int = 2,
+    keep: int | None = None,
     keep_every_steps: int = 0,
     read_only: bool = False,
   ):
@@ -156,13 +166,13 @@ class Checkpointer:
 
     Args:
       directory: Folder of the checkpoints.
-      keep: How many of the latest are kept; the best is kept, too.
+      keep: How many of the latest are kept; the best is kept, too. None: all.
       keep_every_steps: Steps between those that are kept for good; 0: none.
       read_only: Only restore.
 
     Raises:
       CheckpointError: Read-only, and the metrics of a checkpoint are damaged;
-        otherwise such a checkpoint is moved aside.
+        otherwise it counts as not evaluated.
     """
     self.directory = Path(directory).absolute()
     self._read_only = read_only
@@ -194,9 +204,9 @@ class Checkpointer:
     self._selections = self._read_selections()
 
   def _check_metrics(self) -> None:
-    """Finds damaged metrics: Orbax opens no directory that has any.
+    """Renames damaged metrics: Orbax opens no directory that has any.
 
-    Only the first process looks and moves them, so that all processes of a job
+    Only the first process looks and renames, so that all processes of a job
     take part in the same collectives whatever they would have seen.
     """
     if self._read_only or jax.process_index() == 0:
@@ -206,13 +216,17 @@ class Checkpointer:
           _rank(metrics)
           Selection(float(metrics["value"]), metrics["chosen_by"])
         except (ValueError, KeyError, TypeError) as error:
-          message = f"{file} is damaged ({error})."
           if self._read_only:
             raise CheckpointError(
-              f"{message} Move its checkpoint out of the folder."
+              f"{file} is damaged ({error}). Remove it: its checkpoint then "
+              "counts as not evaluated."
             ) from error
-          logging.error(message)
-          self._move_aside(file.parent.parent)
+          aside = file.rename(file.with_name("damaged"))
+          logging.error(
+            "%s is damaged (%s) and was moved to %s: its checkpoint counts as "
+            "not evaluated.",
+            *(file, error, aside),
+          )
     if not self._read_only:
       multihost_utils.sync_global_devices("checkpoint metrics checked")
 
@@ -238,9 +252,6 @@ class Checkpointer:
   ) -> None:
     """Begins to write a checkpoint; the state may be donated on return.
 
-    A checkpoint of the latest step that was saved before its evaluation is
-    replaced by one with the selection metric.
-
     Args:
       step: Its step.
       state: The train state.
@@ -252,8 +263,7 @@ class Checkpointer:
         state is not finite, or the step has a checkpoint or a later one.
     """
     latest = self._manager.latest_step()
-    evaluated = step == latest and selection and not self.selection(step)
-    if latest is not None and step <= latest and not evaluated:
+    if latest is not None and step <= latest:
       raise CheckpointError(
         f"{self.directory} has checkpoints of steps {self.steps()}: step "
         f"{step} cannot be saved there. Choose another folder."
@@ -268,11 +278,8 @@ class Checkpointer:
       )
     meta = dict(meta, versions=versions(), checksums=checksums(state))
     meta["checksum"] = _text_checksum(meta)
-    metrics = selection and {"step": step, **selection._asdict()}
+    metrics = selection and _metrics(step, selection)
     try:
-      if evaluated:
-        self._manager.wait_until_finished()
-        self._manager.delete(step)
       self._manager.save(
         step,
         args=ocp.args.Composite(
@@ -284,6 +291,27 @@ class Checkpointer:
       raise self._failed(error) from error
     if selection:
       self._selections[step] = selection
+
+  def add_selection(self, step: int, selection: Selection) -> None:
+    """Adds its evaluation to a checkpoint that was saved before it.
+
+    Args:
+      step: The checkpoint's.
+      selection: The result of its evaluation.
+
+    Raises:
+      CheckpointError: This or the previous save could not be written.
+    """
+    self.wait()
+    if jax.process_index() == 0:
+      file = self.directory / str(step) / "metrics" / "metrics"
+      try:
+        write_atomically(file, json.dumps(_metrics(step, selection)))
+      except OSError as error:
+        raise self._failed(error) from error
+    multihost_utils.sync_global_devices("selection added")
+    self._manager.reload()
+    self._selections[step] = selection
 
   def wait(self) -> None:
     """Returns when everything begun is on disk.
@@ -318,7 +346,7 @@ class Checkpointer:
     """The selection metric of a step, None when it was not evaluated."""
     return self._selections.get(step)
 
-  def find_step(self, which: str) -> int:
+  def find_step(self, which: str | int) -> int:
     """The step that "best", "last" or a number stands for.
 
     "best" is the last one where none was evaluated.
@@ -334,7 +362,7 @@ class Checkpointer:
     if which == "best":
       best = self.best_step()
       return steps[-1] if best is None else best
-    if not which.isdigit() or int(which) not in steps:
+    if not str(which).isdecimal() or int(which) not in steps:
       raise CheckpointError(
         f"checkpoint is {which!r}; allowed: best, last, or one of {steps}."
       )
@@ -381,7 +409,8 @@ class Checkpointer:
         f"{self.steps() or 'none'}."
       )
     self._check_shapes(step, like)
-    with self._reading(step):
+    # Arrays have the types they were saved with, float64 too.
+    with self._reading(step), jax.enable_x64(True):
       restored = self._manager.restore(
         step,
         args=ocp.args.Composite(
@@ -470,22 +499,19 @@ class Checkpointer:
     return None
 
   def _set_aside(self, step: int) -> None:
-    """Forgets a damaged checkpoint."""
+    """Moves a damaged checkpoint to `damaged/` and forgets it."""
     if self._read_only:
       return
     if jax.process_index() == 0:
-      self._move_aside(self.directory / str(step))
+      folder = self.directory / str(step)
+      aside = self.directory.parent / "damaged" / folder.name
+      shutil.rmtree(aside, ignore_errors=True)
+      aside.parent.mkdir(exist_ok=True)
+      folder.rename(aside)
+      logging.error("The damaged checkpoint was moved to %s.", aside)
     multihost_utils.sync_global_devices("checkpoint set aside")
     self._manager.reload()
     self._selections.pop(step, None)
-
-  def _move_aside(self, folder: Path) -> None:
-    """Moves a damaged checkpoint to `damaged/`."""
-    aside = self.directory.parent / "damaged" / folder.name
-    shutil.rmtree(aside, ignore_errors=True)
-    aside.parent.mkdir(exist_ok=True)
-    folder.rename(aside)
-    logging.error("The damaged checkpoint was moved to %s.", aside)
 
   def _failed(self, error: Exception) -> CheckpointError:
     return CheckpointError(

@@ -1,16 +1,32 @@
 """Configurations: files, their arguments, fields set on the command line."""
 
 import difflib
+import inspect
+import os
 import re
 import runpy
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from absl import flags
 from ml_collections import ConfigDict, config_flags
 
+from adplg_jax.configs import base
+
 _PACKAGED = Path(__file__).parent.parent / "configs"
+_EXPECTED = (
+  "A configuration file is Python with a function get_config that returns a "
+  "ConfigDict, as configs/base.py is."
+)
+# Types of fields, in words; `flatten` makes lists of tuples.
+_TYPES = {
+  bool: "true or false",
+  int: "a whole number",
+  float: "a number",
+  str: "text",
+  list: "values in brackets, as in (2,4)",
+}
 
 
 def load_config(argument: str, overrides: Sequence[str] = ()) -> Any:
@@ -25,12 +41,85 @@ def load_config(argument: str, overrides: Sequence[str] = ()) -> Any:
     The configuration.
 
   Raises:
-    ValueError: There is no such file, argument or field, or a value is of
-      another type.
+    ValueError: There is no such file, argument or field, the file makes no
+      configuration or not a complete one, or a value is of another type.
   """
   path, *arguments = argument.split(":", 1)
-  config = runpy.run_path(str(_find_file(path)))["get_config"](*arguments)
+  config = _get_config(path, arguments)
+  _check_complete(path, config)
   return override(config, overrides)
+
+
+def _get_config(path: str, arguments: Sequence[str]) -> ConfigDict:
+  """What a configuration file makes of its argument.
+
+  Raises:
+    ValueError: There is no such file or argument, or it makes none.
+  """
+  get_config = _function(path)
+  named = f"--config names {path!r}, whose get_config"
+  try:
+    inspect.signature(get_config).bind(*arguments)
+  except TypeError as error:
+    given = f"with {arguments[0]!r}" if arguments else "without an argument"
+    raise ValueError(
+      f"{named} cannot be called {given} ({error}); its argument is what "
+      "follows the first colon."
+    ) from error
+  try:
+    config = get_config(*arguments)
+  except ValueError:
+    raise
+  except Exception as error:
+    raise ValueError(f"{named} fails ({_in_a_line(error)}).") from error
+  if not isinstance(config, ConfigDict):
+    raise ValueError(f"{named} returns {type(config).__name__}. {_EXPECTED}")
+  return config
+
+
+def _function(path: str) -> Callable[..., Any]:
+  """The get_config of a configuration file.
+
+  Raises:
+    ValueError: There is no such file, or it has none.
+  """
+  file = _find_file(path)
+  try:
+    get_config = runpy.run_path(str(file)).get("get_config")
+  except Exception as error:
+    raise ValueError(
+      f"--config names {path!r}, which fails ({_in_a_line(error)}). {_EXPECTED}"
+    ) from error
+  if not callable(get_config):
+    raise ValueError(
+      f"--config names {path!r}, without get_config. {_EXPECTED}"
+    )
+  return get_config
+
+
+def _in_a_line(error: Exception) -> str:
+  """The type of an error, and the first line of its text."""
+  return f"{type(error).__name__}: {error}".splitlines()[0]
+
+
+def _check_complete(path: str, config: ConfigDict) -> None:
+  """Refuses a configuration with other fields than configs/base.py.
+
+  Raises:
+    ValueError: Naming those that are missing or not known.
+  """
+  complete, found = base.get_config(), flatten(config.to_dict())
+  missing = [
+    f"config.{name}"
+    for name in flatten(complete.to_dict())
+    if name not in found
+  ]
+  if missing:
+    raise ValueError(
+      f"--config names {path!r}, which lacks {', '.join(missing)}; begin with "
+      "configs/base.py, which has every field."
+    )
+  check_fields(found, complete)
 
 
 def _find_file(path: str) -> Path:
@@ -39,10 +128,11 @@ def _find_file(path: str) -> Path:
   Raises:
     ValueError: There is neither.
   """
-  packaged = _PACKAGED / f"{path}.py"
-  if Path(path).is_file():
+  # Not Path.is_file, which fails on names that are too long.
+  if os.path.isfile(path):
     return Path(path)
-  if path.isidentifier() and packaged.is_file():
+  packaged = _PACKAGED / f"{path}.py"
+  if path.isidentifier() and os.path.isfile(packaged):
     return packaged
   names = sorted(p.stem for p in _PACKAGED.glob("*.py"))
   names = [name for name in names if name not in ("__init__", "base")]
@@ -66,21 +156,29 @@ def override(config: ConfigDict, overrides: Sequence[str]) -> Any:
   Raises:
     ValueError: There is no such field, or the value is of another type.
   """
-  names = [
-    re.sub("^--?config\\.", "", word).split("=")[0] for word in overrides
-  ]
+  names = overridden(overrides)
   check_fields(names, config)
+  fields = flatten(config.to_dict())
   config = config.copy_and_resolve_references()
-  words = ["", *overrides]
-  parser = flags.FlagValues()
-  config_flags.DEFINE_config_dict(
-    "config", config, flag_values=parser, sys_argv=words
-  )
-  try:
-    parser(words)
-  except flags.Error as error:
-    raise ValueError(str(error)) from error
+  for word, name in zip(overrides, names, strict=True):
+    words = ["", word]
+    parser = flags.FlagValues()
+    config_flags.DEFINE_config_dict(
+      "config", config, flag_values=parser, sys_argv=words
+    )
+    try:
+      parser(words)
+    except flags.Error as error:
+      _, equals, value = word.partition("=")
+      said = f"is {value!r}" if equals else "has no value"
+      allowed = _TYPES[type(fields[name])]
+      raise ValueError(f"config.{name} {said}; allowed: {allowed}.") from error
   return config.lock()
+
+
+def overridden(overrides: Iterable[str]) -> list[str]:
+  """The fields that words such as "--config.seed=1" change."""
+  return [re.sub("^--?config\\.", "", w).partition("=")[0] for w in overrides]
 
 
 def split_overrides(argv: Iterable[str]) -> tuple[list[str], list[str]]:

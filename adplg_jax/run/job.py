@@ -40,13 +40,13 @@ def start(how: str) -> None:
   if how == "auto":
     jax.distributed.initialize()
   else:
-    parts = how.split(",")
-    if len(parts) != 3 or not parts[1].isdigit() or not parts[2].isdigit():
+    found = re.fullmatch(r"(.+:[0-9]+),([0-9]+),([0-9]+)", how)
+    if found is None or int(found[3]) >= int(found[2]):
       raise ValueError(
         f"--distributed is {how!r}; allowed: none, auto, or "
-        "HOST:PORT,PROCESSES,INDEX."
+        "HOST:PORT,PROCESSES,INDEX with an INDEX below PROCESSES."
       )
-    jax.distributed.initialize(parts[0], int(parts[1]), int(parts[2]))
+    jax.distributed.initialize(found[1], int(found[2]), int(found[3]))
   _end_aborts_with(EXIT_PEER_LOST)
 
 

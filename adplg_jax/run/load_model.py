@@ -3,6 +3,7 @@
 Needs no prepared data set: what it was trained on is in its checkpoint.
 """
 
+import contextlib
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -40,7 +41,7 @@ class TrainedModel(NamedTuple):
 
 def load_model(
   path: str | Path,
-  which: str = "best",
+  which: str | int = "best",
   *,
   sharding: jax.sharding.Sharding | None = None,
 ) -> TrainedModel:
@@ -62,18 +63,20 @@ def load_model(
   path = Path(path)
   is_run = (path / "config.json").exists()
   if not is_run:
-    if not (path.name.isdigit() and path.is_dir()):
+    if not (path.name.isdecimal() and path.is_dir()):
       raise WorkdirError(
         f"{path} has no config.json: it is not the workdir of a run, nor one "
         "of its checkpoints (RUN/checkpoints/STEP)."
       )
     which = path.name
   directory = path / "checkpoints" if is_run else path.parent
-  checkpoints = Checkpointer(directory, read_only=True)
   config = read_config(path) if is_run else None
-  return from_checkpoint(
-    checkpoints, checkpoints.find_step(which), config, sharding=sharding
-  )
+  with contextlib.closing(
+    Checkpointer(directory, read_only=True)
+  ) as checkpoints:
+    return from_checkpoint(
+      checkpoints, checkpoints.find_step(which), config, sharding=sharding
+    )
 
 
 def from_checkpoint(

@@ -43,6 +43,21 @@ def differences(
   }
 
 
+def _recorded(
+  facts: Mapping[str, Any], there: Mapping[str, Any]
+) -> dict[str, Any]:
+  """Those properties of a data set that were recorded when a run began.
+
+  A data set that was prepared by an earlier version lacks some, or has them
+  empty; prepared again, it has them all, and the same fingerprint.
+  """
+  return {
+    name: value
+    for name, value in facts.items()
+    if name == "fingerprint" or there.get(name, "") not in ("", 0, [])
+  }
+
+
 def read_config(workdir: str | Path) -> Any:
   """The configuration a run was started with, in the present layout.
 
@@ -137,6 +152,8 @@ class Workdir:
           )
         if name == "config.json":
           there = legacy.upgrade(there)
+        if name == "data.json":
+          there, now = _recorded(there, there), _recorded(now, there)
         self._compare(name, there, now)
     for name, now in notes.items():
       try:

@@ -36,9 +36,22 @@ class VideoScore(NamedTuple):
 
 
 def frame_scores(
-  snippet_scores: Float[np.ndarray, "t"], frames_per_snippet: int, frames: int
+  snippet_scores: Float[np.ndarray, "t"],
+  frames_per_snippet: int,
+  frames: int,
+  *,
+  window: int | None = None,
 ) -> Float[np.ndarray, "f"]:
-  """Repeats snippet scores; cuts, or extends with the last, to `frames`.
+  """Gives each frame the score of the snippet whose centre is nearest.
+
+  Where snippets do not overlap these are the frames of each snippet. Frames
+  before the first and after the last have the first and last score.
+
+  Args:
+    snippet_scores: A score for each snippet.
+    frames_per_snippet: Frames from one snippet's start to the next one's.
+    frames: Frames of the video.
+    window: Frames a snippet is extracted from, None for frames_per_snippet.
 
   Raises:
     ValueError: There is no snippet.
@@ -48,8 +61,10 @@ def frame_scores(
       f"A video of {frames} frames has no snippet scores; it needs at least "
       "one snippet."
     )
-  repeated = np.repeat(snippet_scores, frames_per_snippet)[:frames]
-  return np.pad(repeated, (0, frames - len(repeated)), mode="edge")
+  # The first snippet's centre is this much after that of its first step.
+  shift = ((window or frames_per_snippet) - frames_per_snippet) // 2
+  snippets = (np.arange(frames) - shift) // frames_per_snippet
+  return snippet_scores[np.clip(snippets, 0, len(snippet_scores) - 1)]
 
 
 def frame_truth(video: VideoScore) -> np.ndarray | None:

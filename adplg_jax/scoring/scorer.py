@@ -37,7 +37,10 @@ def make_scorer(method: Method) -> Scorer:
   def score(
     params: Any, features: Float[Array, "c t d"], lengths: Int[Array, "c"]
   ) -> Float[Array, "c t"]:
-    features = features.astype(method.snippet_branch.param_dtype)
+    # A run may be scored in another precision than it was trained in.
+    params, features = jax.tree.map(
+      lambda x: x.astype(method.snippet_branch.param_dtype), (params, features)
+    )
     logits: Any = method.snippet_branch.apply(
       {"params": params}, features, lengths
     )
@@ -90,7 +93,8 @@ def score_videos(
     batch_snippets: Snippets, padding included, scored at once.
     longest: Longest video the model takes [snippets].
     mesh: The devices.
-    span_ends: Whether annotated spans end "exclusive" or "inclusive".
+    span_ends: Whether annotated spans end "exclusive" or "inclusive"; exact
+      ones are half-open.
     stop: Called before each batch with its number; true stops.
 
   Returns:
@@ -135,7 +139,7 @@ def video_score(
   example: Mapping[str, Any],
   snippet_scores: Float[np.ndarray, "t"],
   *,
-  span_ends: str = "exclusive",
+  span_ends: str,
 ) -> metrics.VideoScore:
   """A video's frame scores and frame truth.
 
@@ -150,6 +154,8 @@ def video_score(
   frames = int(example["frames"])
   truth = None
   if example["has_spans"]:
+    if example["exact_spans"]:
+      span_ends = "exclusive"
     truth = frame_labels(example["spans"], frames, span_ends=span_ends)
   return metrics.VideoScore(
     name=example["video"],
@@ -157,7 +163,10 @@ def video_score(
     label=int(example["label"]),
     snippet_scores=snippet_scores,
     scores=metrics.frame_scores(
-      snippet_scores, int(example["frames_per_snippet"]), frames
+      snippet_scores,
+      int(example["frames_per_snippet"]),
+      frames,
+      window=int(example["window"]),
     ),
     truth=truth,
   )

@@ -107,11 +107,6 @@ def test_only_rows_that_take_part_are_read(in_memory):
   assert read["key"].tolist() == [1, 2]
 
 
-def test_a_class_smaller_than_a_batch_is_refused():
-  with pytest.raises(ValueError, match="3 crops cannot fill a batch of 4"):
-    iterate(anomalous=3)
-
-
 def test_padded_length_wastes_little_and_has_few_values():
   lengths = [pipeline.padded_length(t, 6750) for t in range(1, 6751)]
   assert len(set(lengths)) < 20

@@ -18,8 +18,10 @@ FIELDS = (
   "crop_key",
   "frames",
   "frames_per_snippet",
+  "window",
   "spans",
   "has_spans",
+  "exact_spans",
 )
 
 
@@ -36,8 +38,10 @@ def example(dtype, spans=((3, 9), (2**40, 2**40 + 1))):
     "crop_key": 2**31 - 1,
     "frames": 2**40,
     "frames_per_snippet": 20,
+    "window": 50,
     "spans": np.array(spans, np.int64).reshape(-1, 2),
     "has_spans": True,
+    "exact_spans": True,
   }
 
 
@@ -75,6 +79,29 @@ def test_examples_come_back_as_they_are_written(tmp_path, dtype):
         assert read[name].dtype == np.int64
       for name in ("length", "crop", "label", "video_key", "crop_key"):
         assert isinstance(read[name], np.int32)
+
+
+def test_a_field_that_was_not_there_yet_has_a_value(tmp_path, monkeypatch):
+  """Data sets prepared before `exact_spans` existed still open."""
+  fields = {k: v for k, v in schema._FIELDS.items() if k != "exact_spans"}
+  own = example("float32")
+  del own["exact_spans"]
+  metadata = {
+    "feature_width": 2,
+    "num_segments": 3,
+    "num_video_keys": 1,
+    "num_crop_keys": 1,
+    "dtype": "float32",
+    "test_crops": [7],
+  }
+  splits = {name: [lambda: iter([("0", own)])] for name in schema.SPLITS}
+  with monkeypatch.context() as patch:
+    patch.setattr(schema, "_FIELDS", fields)
+    write_shards(splits, metadata, name="x", variant="y", folder=tmp_path)
+  (read,) = store.open_dataset(str(tmp_path), "x", "y", 3).test
+  assert tuple(sorted(read)) == tuple(sorted(FIELDS))
+  assert isinstance(read["exact_spans"], np.bool_)
+  assert not read["exact_spans"]
 
 
 def test_the_description_for_tfds():

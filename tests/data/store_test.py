@@ -45,6 +45,18 @@ def test_examples_are_read_by_place(tmp_path):
     test[14]
 
 
+def test_the_official_test_crops_are_those_of_the_metadata(tmp_path):
+  path = layouts.prepare_synthetic(str(tmp_path), "tiny", 4).path
+  metadata = path / "metadata.json"
+  stored = json.loads(metadata.read_text())
+  for crop, expected in ((None, {0, 1}), (1, {1})):
+    metadata.write_text(json.dumps(stored | {"official_test_crop": crop}))
+    data = store.open_dataset(str(tmp_path), "synthetic", "tiny", 4)
+    assert {int(example["crop"]) for example in data.official_test} == expected
+    assert len(data.official_test) == 7 * len(expected)
+    assert len(data.test) == 14
+
+
 def test_the_default_root_is_tfds_own(monkeypatch, tmp_path):
   monkeypatch.setattr(store.constants, "DATA_DIR", str(tmp_path))
   assert store.data_root("") == tmp_path

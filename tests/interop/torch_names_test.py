@@ -81,10 +81,47 @@ def test_trees_and_back(branch):
 
 
 @pytest.mark.parametrize("branch", BRANCHES)
-def test_no_name_is_there_twice(branch):
+def test_names_are_unique(branch):
   entries = BRANCHES[branch]
   for names in ([e.ours for e in entries], [e.theirs for e in entries]):
     assert len(set(names)) == len(names)
+
+
+@pytest.mark.parametrize(
+  ("branch", "ours", "theirs"),
+  [
+    ("video", "query/kernel", "Snippts_Fuse.q.weight"),
+    ("video", "key/kernel", "Snippts_Fuse.k.weight"),
+    ("video", "value/bias", "Snippts_Fuse.v.bias"),
+    ("video", "classifier/hidden/kernel", "classifier_v.0.weight"),
+    ("video", "classifier/score/kernel", "classifier_v.3.weight"),
+    ("snippet", "local_2/norm/scale", "LSA1.layers.0.0.norm.weight"),
+    ("snippet", "local_2/norm/bias", "LSA1.layers.0.0.norm.bias"),
+    ("snippet", "local_2/output_norm/scale", "LSA1.to_logits.0.weight"),
+    (
+      "snippet",
+      "block_1/attention_norm/scale",
+      "selfatt.layers.1.0.norm.weight",
+    ),
+    (
+      "snippet",
+      "block_1/feed_forward_norm/scale",
+      "selfatt.layers.1.1.norm.weight",
+    ),
+    (
+      "snippet",
+      "block_1/feed_forward_hidden/kernel",
+      "selfatt.layers.1.1.fn.net.0.weight",
+    ),
+    (
+      "snippet",
+      "block_1/feed_forward_out/kernel",
+      "selfatt.layers.1.1.fn.net.3.weight",
+    ),
+  ],
+)
+def test_a_parameter_under_both_names(branch, ours, theirs):
+  assert {e.ours: e.theirs for e in BRANCHES[branch]}[ours] == theirs
 
 
 def test_all_missing_entries_are_named():

@@ -52,7 +52,7 @@ def test_a_hostile_pickle_is_refused_and_runs_nothing(
   assert not (tmp_path / "run" / "checkpoints").exists()
 
 
-def test_all_entries_that_are_off_stand_in_one_error(files, tmp_path, capsys):
+def test_all_wrong_entries_are_listed_in_one_error(files, tmp_path, capsys):
   state_dict = files.snippet.state_dict()
   del state_dict["LSA2.to_logits.1.weight"]
   del state_dict["norm.bias"]

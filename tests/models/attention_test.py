@@ -1,3 +1,5 @@
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -5,7 +7,11 @@ import pytest
 
 from adplg_jax.models import attention
 
-BANDED = jax.jit(attention.banded_attention, static_argnames="window")
+OFFICIAL = {"mask_padded_keys": False, "rotary_query_shift": True}
+BANDED = jax.jit(
+  functools.partial(attention.banded_attention, **OFFICIAL),
+  static_argnames="window",
+)
 LENGTHS = (1, 2, 7, 37, 64, attention.DENSE, attention.DENSE + 1, 200, 333)
 
 
@@ -59,7 +65,7 @@ def test_fixed_switches_change_what_they_say(x64):
   rng = np.random.default_rng(0)
   q, k, v = jnp.asarray(rng.normal(size=(3, 1, 5, 2, 8)))
   length = jnp.array([5])
-  run = attention.banded_attention
+  run = functools.partial(attention.banded_attention, **OFFICIAL)
   unshifted = run(q, k, v, length, window=4, rotary_query_shift=False)
   expected = naive_local(*(np.asarray(x[0]) for x in (q, k, v)), 4, shift=0)
   np.testing.assert_allclose(unshifted[0], expected, atol=1e-13)

@@ -1,4 +1,6 @@
-"""Snippet branch: padding, initial distributions, types, sizes, errors."""
+"""Snippet branch: padding, values, distributions, types, sizes, errors."""
+
+import functools
 
 import jax
 import jax.numpy as jnp
@@ -6,7 +8,13 @@ import numpy as np
 import pytest
 
 from adplg_jax.configs import base
-from adplg_jax.models.snippet_branch import SnippetBranch
+from adplg_jax.models import attention
+from adplg_jax.models.snippet_branch import (
+  GlobalBlock,
+  LocalBlock,
+  SnippetBranch,
+  TemporalConvolution,
+)
 from tests.models.branches import (
   check_initial_distributions,
   size,
@@ -45,6 +53,99 @@ def test_scores_know_all_snippets_and_the_length():
   whole = apply(params, x, jnp.array([40]))
   shorter = apply(params, x, jnp.array([39]))
   assert np.abs(whole - shorter)[0, 0] > 1e-6
+
+
+def test_each_dropout_rate_has_its_place():
+  """At a rate of 1 the blocks add nothing, and a logit is the last bias."""
+  model = snippet_branch()
+  x, n = jnp.ones((1, 5, 32)), jnp.array([5])
+  params = jax.jit(model.init)(jax.random.key(0), x, n)
+
+  def logits(train=True, **changes):
+    apply = functools.partial(snippet_branch(**changes).apply, train=train)
+    return jax.jit(apply)(params, x, n, rngs={"dropout": jax.random.key(1)})
+
+  np.testing.assert_allclose(
+    logits(dropout=0.0, block_dropout=1.0),
+    logits(train=False, num_blocks=0),
+    rtol=1e-5,
+  )
+  bias = params["params"]["classifier"]["score"]["bias"][0]
+  np.testing.assert_array_equal(logits(dropout=1.0, block_dropout=0.0), bias)
+
+
+def random_features():
+  return jnp.asarray(np.random.default_rng(0).normal(size=(2, 7, 6)))
+
+
+def random_params(module, *arguments, **keywords):
+  """Parameters of a module, none at 0 or 1 as some begin."""
+  shapes = jax.eval_shape(
+    functools.partial(module.init, **keywords), jax.random.key(0), *arguments
+  )["params"]
+  rng = np.random.default_rng(1)
+  return jax.tree.map(lambda leaf: rng.normal(size=leaf.shape), shapes)
+
+
+def affine(x, own):
+  return x @ own["kernel"] + own.get("bias", 0)
+
+
+def normed(x, own):
+  x = x - x.mean(-1, keepdims=True)
+  x = x / np.sqrt(x.var(-1, keepdims=True) + 1e-5)
+  return x * own["scale"] + own["bias"]
+
+
+def heads(qkv):
+  """Queries, keys, values of two heads."""
+  return (x.reshape(*x.shape[:2], 2, -1) for x in np.split(qkv, 3, -1))
+
+
+FLOAT64 = {"dtype": jnp.float64, "param_dtype": jnp.float64}
+
+
+def test_a_local_block_by_hand(x64):
+  """But for its attention, which has tests of its own."""
+  x, n = random_features(), jnp.array([7, 5])
+  switches = {"mask_padded_keys": False, "rotary_query_shift": True}
+  block = LocalBlock(2, 2, 4, 3, max_snippets=9, **switches, **FLOAT64)
+  own = random_params(block, x, n)
+  y = x + own["position"][:7]
+  qkv = affine(normed(y, own["norm"]), own["qkv"])
+  z = attention.banded_attention(*heads(qkv), n, window=2, **switches)
+  y = y + affine(z.reshape(2, 7, 8), own["out"])
+  expected = affine(normed(y, own["output_norm"]), own["reduce"])
+  found = block.apply({"params": own}, x, n)
+  np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-12)
+
+
+def test_a_global_block_by_hand(x64):
+  """But for its attention, which has tests of its own."""
+  x, n = random_features(), jnp.array([7, 5])
+  block = GlobalBlock(2, 4, 5, dropout=0.5, **FLOAT64)
+  own = random_params(block, x, n, train=False)
+  qkv = affine(normed(x, own["attention_norm"]), own["qkv"])
+  y = attention.full_attention(*heads(qkv), n).reshape(2, 7, 8)
+  y = x + affine(y, own["out"])
+  z = normed(y, own["feed_forward_norm"])
+  z = affine(z, own["feed_forward_hidden"])
+  z = z * (1 + jax.lax.erf(z / np.sqrt(2))) / 2
+  expected = y + affine(z, own["feed_forward_out"])
+  found = block.apply({"params": own}, x, n, train=False)
+  np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-12)
+
+
+def test_a_temporal_convolution_by_hand(x64):
+  x = random_features()
+  convolution = TemporalConvolution(4, **FLOAT64)
+  own = random_params(convolution, x)
+  padded = np.pad(x, ((0, 0), (1, 1), (0, 0)))
+  taps = (padded[:, i : i + 7] @ own["kernel"][i] for i in range(3))
+  found = convolution.apply({"params": own}, x)
+  np.testing.assert_allclose(
+    found, sum(taps) + own["bias"], rtol=1e-9, atol=1e-12
+  )
 
 
 def test_a_video_longer_than_the_table_is_refused():

@@ -30,25 +30,39 @@ def test_video_branch_masks_padding(x64):
     np.testing.assert_allclose(found, value, atol=1e-14, err_msg=name)
 
 
-def test_pairs_are_compared_by_the_normal_queries(x64):
+def test_attention_and_fusion_by_hand(x64):
   """The cross attention is of normal queries on anomalous keys."""
   model = video_branch(
     jnp.float64, jnp.float64, width=12, attention_width=6, classifier_width=4
   )
   rng = np.random.default_rng(0)
   normal, anomalous = jnp.asarray(rng.random((2, 3, 10, 12)))
-  n = jnp.array([10, 10, 10])
-  params = model.init(jax.random.key(0), normal, anomalous, n, n)
-  out = model.apply(params, normal, anomalous, n, n)
-  own = {k: v for k, v in params["params"].items() if k in ("query", "key")}
-  query, key = (
-    x @ own[name]["kernel"] + own[name]["bias"]
-    for name, x in (("query", normal), ("key", anomalous))
+  lengths = jnp.array([10, 7, 4]), jnp.array([6, 9, 10])
+  params = model.init(jax.random.key(0), normal, anomalous, *lengths)
+  out = model.apply(params, normal, anomalous, *lengths)
+  (q, anomalous_q), (normal_k, k), (normal_v, v) = (
+    [x @ own["kernel"] + own["bias"] for x in (normal, anomalous)]
+    for own in (params["params"][name] for name in ("query", "key", "value"))
   )
-  similarity = (query * key).sum(-1) / np.sqrt(6)
-  similarity = np.exp(similarity - similarity.max(-1, keepdims=True))
-  want = similarity / similarity.sum(-1, keepdims=True)
-  np.testing.assert_allclose(out.cross_attention, want, atol=1e-12)
+  valid, anomalous_valid = (np.arange(10) < n[:, None] for n in lengths)
+
+  def attention(query, key, valid):
+    weights = np.exp((query * key).sum(-1) / np.sqrt(6)) * valid
+    return weights / weights.sum(-1, keepdims=True)
+
+  def fused(attention, value):
+    return (attention[..., None] * value).sum(1)
+
+  own = attention(anomalous_q, k, anomalous_valid)
+  cross = attention(q, k, valid & anomalous_valid)
+  for found, expected in (
+    (out.anomalous_attention, own),
+    (out.cross_attention, cross),
+    (out.normal_fused, fused(attention(q, normal_k, valid), normal_v)),
+    (out.cross_fused, fused(cross, v)),
+    (out.anomalous_fused, fused(own, v)),
+  ):
+    np.testing.assert_allclose(found, expected, atol=1e-12)
 
 
 def test_initial_distributions_are_the_programs():

@@ -170,7 +170,9 @@ def losses_and_gradients(pair: Pair, batch: Batch) -> tuple[Errors, Errors]:
       logits = method.snippet_branch.apply(
         {"params": params}, x, jnp.concatenate([lengths, lengths])
       )
-      return losses.snippet_classification(logits, labels, hard)
+      return losses.snippet_classification(
+        logits, labels, hard, bce="probabilities", drop_zero_losses=True
+      )
 
     (_, parts), video = jax.jit(jax.value_and_grad(video_loss, has_aux=True))(
       pair.state.video.params

@@ -164,7 +164,8 @@ def test_losses_at_their_corners(x64):
   both_gradients(
     lambda a: losses.sparsity(a, valid), lambda a: a.norm(dim=0).mean(), a
   )
-  assert float(losses.smoothness(jnp.asarray(a[:1]), valid[:1])) == 0
+  alone = losses.smoothness(jnp.asarray(a[:1]), valid[:1], axis="batch")
+  assert float(alone) == 0
 
 
 @pytest.mark.parametrize("hard_share", [0.0, 0.4, 1.0])
@@ -176,7 +177,11 @@ def test_snippet_loss_drops_hard_snippets_and_losses_of_zero(x64, hard_share):
   hard = np.random.RandomState(1).uniform(size=(6, 9)) < hard_share
   both_gradients(
     lambda x: losses.snippet_classification(
-      x, jnp.asarray(labels), jnp.asarray(hard)
+      x,
+      jnp.asarray(labels),
+      jnp.asarray(hard),
+      bce="probabilities",
+      drop_zero_losses=True,
     ),
     lambda x: torch_reference.snippet_loss(
       x.sigmoid(), torch.tensor(labels), torch.tensor(hard)

@@ -135,7 +135,7 @@ def test_a_missing_entry_a_surplus_one_and_other_files_are_seen(directory, off):
   assert lines.count("\n") == 3
 
 
-def test_trajectory_faults_are_seen(capsys):
+def test_changes_of_a_trajectory_are_seen(capsys):
   """A made-up trajectory result against a golden one, fault by fault."""
   path = GOLDEN / "trajectory_xd.npz"
   trajectory = golden.Trajectory(path)

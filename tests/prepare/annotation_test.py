@@ -1,13 +1,54 @@
-"""Annotations: spans, masks, rows that make no sense."""
-
-import re
+"""Annotations of the test videos: rows and masks, missing ones and others."""
 
 import numpy as np
 import pytest
 
 from adplg_jax.prepare import annotation
-from adplg_jax.prepare.sources import ucf_crime, xd_violence
-from tests.prepare.official_layouts import parse_rows
+from adplg_jax.prepare.annotation_rows import Annotation, Rows
+from adplg_jax.prepare.findings import Findings
+from adplg_jax.prepare.videos import Video
+
+A = Video("a", "test", 1, "Abuse", (), "a", snippets=4)
+N = Video("n", "test", 0, "Normal", (), "n", snippets=4)
+
+
+def annotate(rows, videos=(A, N), **options):
+  """Annotates videos by rows {name: spans}."""
+  own = {name: Annotation(name, spans, 64) for name, spans in rows.items()}
+  findings = Findings()
+  known = Rows(own, options.get("complete", True), options.get("exact", False))
+  annotations = annotation.SpanAnnotations(known, options.get("normal", True))
+  found = annotations.annotate(list(videos), findings)
+  kinds = [(item.kind, item.where) for item in findings.items]
+  return found, kinds
+
+
+@pytest.mark.parametrize("exact", [False, True])
+def test_rows_give_the_spans_as_they_are(exact):
+  found, kinds = annotate({"a": ((1, 5),), "n": ()}, exact=exact)
+  assert not kinds
+  assert [video.spans for video in found] == [((1, 5),), ()]
+  assert [video.annotated_frames for video in found] == [64, 64]
+  assert found[0].exact_spans == exact
+
+
+@pytest.mark.parametrize(
+  ("rows", "options", "kinds"),
+  [
+    ({"n": ()}, {}, [("no-annotation", "a")]),
+    ({"a": (), "n": ()}, {}, [("no-annotation", "a")]),
+    ({"a": ((1, 5),)}, {}, [("no-annotation", "n")]),
+    ({"a": ((1, 5),)}, {"normal": False}, []),
+    ({"a": ((1, 5),), "n": ((1, 2),)}, {}, [("bad-span", "n")]),
+    # A span that was refused, and lines that were not understood, are found
+    # already.
+    ({"a": None, "n": ()}, {}, []),
+    ({}, {"complete": False}, []),
+    ({"a": ((1, 5),), "b": ()}, {"normal": False}, [("no-video", "b")]),
+  ],
+)
+def test_rows_that_are_missing_or_do_not_fit_are_found(rows, options, kinds):
+  assert annotate(rows, **options)[1] == kinds
 
 
 def test_masks_are_cut_or_extended():
@@ -16,56 +57,8 @@ def test_masks_are_cut_or_extended():
   np.testing.assert_array_equal(annotation.fit_mask(mask, 1), [0])
 
 
-def test_spans_of_a_manifest():
-  assert annotation.parse_spans("") == ()
-  assert annotation.parse_spans(" 3-5  10-20") == ((3, 5), (10, 20))
-
-
-@pytest.mark.parametrize(
-  ("text", "message"),
-  [
-    ("3:5", "'3:5' is no span; write \"start-end\""),
-    ("3 - 5", "'3' is no span"),
-    ("5-5", "span 5-5: start must be 0 or more, end beyond it"),
-    ("9-5", "span 9-5"),
-  ],
-)
-def test_bad_spans_of_a_manifest(text, message):
-  with pytest.raises(ValueError, match=message):
-    annotation.parse_spans(text)
-
-
-@pytest.mark.parametrize("reader", [ucf_crime.read_rows, xd_violence.read_rows])
-@pytest.mark.parametrize(
-  ("line", "kind", "message"),
-  [
-    ("a_x264.mp4 Abuse 10 20 30", "manifest", "is "),
-    ("nothing", "manifest", "'nothing' is "),
-    ("a_x264.mp4 Abuse 20 10", "bad-span", "span 20-10"),
-  ],
-)
-def test_rows_that_make_no_sense_are_found(
-  tmp_path, reader, line, kind, message
-):
-  rows, findings = parse_rows(reader, tmp_path, f"\n{line}\n")
-  assert not rows
-  assert [item.kind for item in findings] == [kind]
-  assert message in findings[0].detail
-  assert findings[0].where.endswith("annotations.txt:2")
-
-
-def test_a_video_annotated_twice_is_found(tmp_path):
-  _, findings = parse_rows(
-    xd_violence.read_rows, tmp_path, "a 1 2\na.mp4 3 4\n"
-  )
-  assert "annotated twice" in findings[0].detail
-
-
-@pytest.mark.parametrize("what", ["bytes", "folder"])
-def test_annotations_that_are_no_text_are_named(ucf, what):
-  ucf.annotations = ucf.root / "odd"
-  if what == "folder":
-    ucf.annotations.mkdir()
-  else:
-    ucf.annotations.write_bytes(b"caf\xe9 165 240")
-  assert re.match(rf"{ucf.annotations}: cannot be read as text", ucf.report())
+def test_spans_of_masks_are_exact():
+  masks = annotation.MaskAnnotations({"a": np.arange(64) < 9})
+  found = masks.annotate([A, N], Findings())
+  assert [video.spans for video in found] == [((0, 9),), ()]
+  assert [video.exact_spans for video in found] == [True, True]

@@ -17,7 +17,7 @@ def spoil(mine, what):
   elif what == "split":
     rows[0]["split"] = "validation"
   elif what == "late_span":
-    rows[-1]["spans"] = "96-97"
+    rows[-1]["spans"] = "96-113"
   elif what == "long_span":
     rows[-1]["spans"] = "90-113"
   elif what == "frames":
@@ -30,7 +30,7 @@ def spoil(mine, what):
 FAULTS = {
   "label": "manifest.csv:2: label is 'fine'; allowed: 0, 1, normal, anomalous",
   "split": "manifest.csv:2: split is 'validation'; allowed: train, test",
-  "late_span": "bad-span: 1 .*test11: span 96-97 does not fit .* 96 frames",
+  "late_span": "bad-span: 1 .*test11: span 96-113 does not fit .* 96 frames",
   "long_span": "bad-span: 1 .*test11: span 90-113 .* at most 16 frames past",
   "frames": "frame-count: 1 .*train00: 145 frames annotated, but 7 snippets",
   "classes": "split-classes: 1 .*test: no anomalous video; both classes",
@@ -66,13 +66,23 @@ def test_small_overshoots_are_clipped_and_counted(mine):
   assert "note: 1 spans that end past their video, clipped" in printed
 
 
+def test_spans_past_the_last_snippet_are_dropped_and_counted(mine):
+  mine.rows[-1]["spans"] = "16-40 96-112"
+  mine.write()
+  status, printed = mine.prepare()
+  assert status == 0
+  assert "note: 1 spans past their video's last snippet, dropped" in printed
+  assert mine.open().test[3]["spans"].tolist() == [[16, 40]]
+
+
 def test_skip_bad_that_leaves_a_class_empty_is_refused(mine):
   for name in ("train00", "train01"):
     np.save(mine.root / f"{name}.npy", np.full((7, 4), np.nan, np.float32))
   status, printed = mine.prepare("--skip-bad", "all")
   assert status == 1
-  assert "Found 1 error" in printed
-  assert "train: no normal video" in printed
+  assert "--skip-bad would leave no normal training video; nothing" in printed
+  assert "not-finite: 2" in printed
+  assert "Fix the files; --skip-bad not-finite would leave" in mine.report()
 
 
 @pytest.mark.parametrize(

@@ -89,6 +89,8 @@ def test_skip_bad_leaves_named_kinds_out(mine):
   assert "--skip-bad not-finite,wrong-width" in printed
   status, printed = mine.prepare("--skip-bad", "not-finite")
   assert status == 0
-  assert "Left out by --skip-bad:\nnot-finite: 1" in printed
+  assert (
+    "Left out by --skip-bad: 1 normal training videos\nnot-finite: 1" in printed
+  )
   data = mine.open()
   assert [e["video"] for e in data.train_normal] == ["train01"]

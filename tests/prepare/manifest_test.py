@@ -146,7 +146,8 @@ def test_all_rows_are_looked_at(tmp_path):
     "manifest",
     "missing-file",
   ]
-  assert len(videos) == 4
+  assert [video.name for video in videos if not video.crops] == ["nowhere"]
+  assert len(videos) == 5
 
 
 @pytest.mark.parametrize(
@@ -155,7 +156,7 @@ def test_all_rows_are_looked_at(tmp_path):
     (b"path,label\na.npy,0\n", "no column split; needed: path, label, split"),
     (b"", "no column path, label, split"),
     (b"path,label,split\n", "has no rows"),
-    (b"\xff\xfe\x00", "cannot be read as CSV"),
+    (b"\xff\xfe\x00", "is UTF-16 text; UTF-8 is needed"),
   ],
 )
 def test_files_that_are_no_manifest(tmp_path, content, message):
@@ -178,8 +179,8 @@ def test_a_missing_manifest_is_found(tmp_path):
     ("path,label,split,label", "a.npy,1,train,0", "label is there twice"),
     (
       "path,label,split,spans",
-      "a.npy,1.0,train,1-2",
-      "label is '1.0'; allowed",
+      "a.npy,1.5,train,1-2",
+      "label is '1.5'; allowed",
     ),
   ],
 )

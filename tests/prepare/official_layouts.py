@@ -55,8 +55,10 @@ def videos(split):
   return found
 
 
-def parse_rows(reader, tmp_path, text):
+def parse_rows(source, tmp_path, text, span_ends="exclusive"):
+  """What an annotation file says, and what is wrong with it."""
   path = tmp_path / "annotations.txt"
   path.write_text(text)
   findings = Findings()
-  return reader(path, findings), findings.items
+  annotations = source.read_annotations(path, findings, span_ends)
+  return annotations.rows.videos, findings.items

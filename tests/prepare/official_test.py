@@ -27,9 +27,9 @@ def test_annotations_are_parsed_once(command, request, monkeypatch):
   module = ucf_crime if layout.target.startswith("ucf") else xd_violence
   read_rows, calls = module.read_rows, []
 
-  def counted(path, findings):
+  def counted(path, *others):
     calls.append(path)
-    return read_rows(path, findings)
+    return read_rows(path, *others)
 
   monkeypatch.setattr(module, "read_rows", counted)
   assert layout.prepare()[0] == 0

@@ -18,14 +18,11 @@ import re
 from pathlib import Path, PurePath
 from typing import ClassVar
 
-from adplg_jax.prepare.annotation import SpanAnnotations, add_row, read_lines
+from adplg_jax.prepare.annotation import SpanAnnotations
+from adplg_jax.prepare.annotation_rows import Row, read_rows
 from adplg_jax.prepare.findings import Findings
-from adplg_jax.prepare.layout import (
-  Expected,
-  Features,
-  FileName,
-  FileNameError,
-)
+from adplg_jax.prepare.layout import Expected, Features
+from adplg_jax.prepare.naming import FileName, FileNameError
 from adplg_jax.prepare.official import OfficialSource
 
 CLASSES = {"n": "Normal", "r": "Running", "t": "Throwing"}
@@ -33,24 +30,34 @@ CLASSES = {"n": "Normal", "r": "Running", "t": "Throwing"}
 
 class Avenue(OfficialSource):
   name = "avenue"
+  expected = Expected((1, 2, 3), 99, 1584, 0.5)
+  categories = ("Running", "Throwing")
   features: ClassVar = {
     "c3d": Features(
-      4, 4, 2, Expected((1, 2, 3), 99, 1584, 0.5), {"train": "a", "test": "b"}
+      expected,
+      width=4,
+      crops=2,
+      visual_width=4,
+      folders={"train": "a", "test": "b"},
     ),
   }
 
   def parse_name(self, path: PurePath) -> FileName:
-    match = re.fullmatch(r"(([nrt])\\d+)-(\\d)", path.stem)
+    match = re.fullmatch(r"(([nrt])\\d+)-(\\d)", path.name)
     if match is None:
       raise FileNameError("unknown-name", "the name is not VIDEO-CROP.npy.")
     return FileName(match[1], int(match[3]), CLASSES[match[2]])
 
-  def read_annotations(self, path: Path, findings: Findings) -> SpanAnnotations:
-    rows = {}
-    for where, line in read_lines(path):
-      name, *numbers = line.split(",")
-      add_row(rows, where, name, [int(n) for n in numbers], findings)
+  def read_annotations(
+    self, path: Path, findings: Findings, span_ends: str
+  ) -> SpanAnnotations:
+    rows = read_rows(path, parse_row, ["r5,16,48"], findings, span_ends)
     return SpanAnnotations(rows, normal_rows=False)
+
+
+def parse_row(line: str) -> Row:
+  name, *numbers = line.split(",")
+  return Row(name, [int(number) for number in numbers])
 
 
 SOURCE = Avenue()
@@ -157,7 +164,16 @@ def test_commands(name, variant, command):
   assert found == f"python -m adplg_jax.prepare {command} --segments 64"
 
 
-@pytest.mark.parametrize("name", ["synthetic", "ucf_crime"])
-def test_an_unknown_variant_has_no_command(name):
-  with pytest.raises(ValueError, match="'huge'; allowed: "):
-    registry.command(name, "huge", segments=64, data_dir="")
+@pytest.mark.parametrize(
+  ("name", "variant", "message"),
+  [
+    ("synthetic", "huge", "'huge'; allowed: "),
+    ("ucf_crime", "I3D", "'I3D'; write 'i3d'"),
+    ("ucf_crime", "", "ucf_crime:i3d, ucf_crime:clip, or ucf_crime:NAME"),
+    ("ucf_crime", "a/b", "'a/b'; allowed: letters"),
+    ("ucf_crime", "fixed", "a preset's name"),
+  ],
+)
+def test_variants_without_a_command(name, variant, message):
+  with pytest.raises(ValueError, match=message):
+    registry.command(name, variant, segments=64, data_dir="")

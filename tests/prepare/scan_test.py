@@ -1,12 +1,12 @@
 """Every file is read once, and what is wrong with it is found."""
 
 import re
+import zlib
 
 import numpy as np
 import pytest
 
 from adplg_jax.prepare.findings import Findings
-from adplg_jax.prepare.scale import Scale
 from adplg_jax.prepare.scan import Rules, scan
 from adplg_jax.prepare.videos import ArrayCrop, Video
 from tests import layouts
@@ -32,9 +32,6 @@ def spoil(mine, what):
     np.save(path, np.array([None, 1]), allow_pickle=True)
   elif what == "truncated":
     path.write_bytes(path.read_bytes()[:-3])
-  elif what == "crops":
-    mine.rows[0]["video"] = mine.rows[1]["video"] = "train00"
-    mine.write()
 
 
 FAULTS = {
@@ -43,9 +40,8 @@ FAULTS = {
   "nan": "not-finite: 1 .*train00.npy: NaN or infinity, first in snippet 2",
   "infinity": "not-finite: 1 .*train00.npy: NaN or infinity",
   "empty": r"empty: 1 .*train00.npy: shape is \(0, 4\), no snippet; extract",
-  "object": "object-array: 1 .*train00.npy: an object array.*save it as float",
+  "object": "object-array: 1 .*train00.npy: an object array.*write it as float",
   "truncated": "truncated: 1 .*train00.npy: truncated: .*copy or extract",
-  "crops": "crop-length: 1 .*train00: .*snippets, .* has .; extract",
 }
 
 
@@ -55,6 +51,22 @@ def test_bad_files_are_refused_and_leave_nothing(mine, what):
   report = mine.report()
   assert "Found 1 error; nothing was written" in report
   assert re.search(FAULTS[what], report), report
+
+
+def test_crops_of_other_lengths_are_refused(mine):
+  """The second crop of a video has one snippet more."""
+  for row in mine.rows[:4]:
+    copy = {**row, "video": row["path"]}
+    row["video"] = row["path"]
+    layouts.save(
+      mine.root / f"b{row['path']}", layouts.features("b" + row["path"], 8)
+    )
+    mine.rows.append({**copy, "path": f"b{row['path']}"})
+  mine.write()
+  report = mine.report()
+  # Of two videos the first crops have 7 snippets, of two 8.
+  assert "Found 2 errors" in report
+  assert re.search("crop-length: 2 .*7 snippets, .* has 8; extract", report)
 
 
 def test_values_beyond_half_precision_are_refused(mine):
@@ -82,7 +94,7 @@ def scanned(arrays, rules, dtype="float32"):
     for i, x in enumerate(arrays)
   ]
   CountedCrop.reads = 0
-  found, width = scan(videos, findings, rules, dtype, Scale())
+  found, width = scan(videos, findings, rules, dtype)
   return found, width, findings.items
 
 
@@ -125,3 +137,57 @@ def test_rows_of_zeros_are_looked_for_in_the_visual_channels(rules, kinds):
   x[1, :2] = 0
   _, _, items = scanned([x], rules)
   assert [item.kind for item in items] == kinds
+
+
+def test_the_same_features_in_training_and_test_are_found(mine):
+  np.save(mine.root / "train10.npy", np.load(mine.root / "test00.npy"))
+  report = mine.report()
+  assert re.search(
+    r"same-content: 1 .*train10.npy: has the features of the test video test00 "
+    r"\(.*test00.npy\)",
+    report,
+  )
+  assert mine.prepare("--skip-bad", "same-content")[0] == 0
+  assert [e["video"] for e in mine.open().train_anomalous] == ["train11"]
+
+
+def test_copies_within_a_split_are_counted(mine):
+  np.save(mine.root / "train10.npy", np.load(mine.root / "train00.npy"))
+  status, printed = mine.prepare()
+  assert status == 0
+  assert "note: 1 train videos with the features of another one" in printed
+
+
+def test_equal_checksums_are_no_proof(monkeypatch):
+  monkeypatch.setattr(zlib, "crc32", lambda data: 7)
+  findings = Findings()
+  videos = [
+    Video(name, split, 0, "x", (ArrayCrop(0, x, name),), name)
+    for name, split, x in (
+      ("a", "train", layouts.features("a", 3)),
+      ("b", "test", layouts.features("b", 3)),
+    )
+  ]
+  scan(videos, findings, Rules(), "float32")
+  assert findings.items == []
+
+
+@pytest.mark.parametrize("kind", ["zeros", "constant"])
+def test_dead_features_are_counted_and_a_set_of_them_refused(mine, kind):
+  def kill(name):
+    x = np.load(mine.root / f"{name}.npy")
+    np.save(mine.root / f"{name}.npy", 0 * x if kind == "zeros" else 0 * x + 3)
+
+  kill("train00")
+  status, printed = mine.prepare()
+  assert status == 0
+  assert (
+    "note: 1 videos have the same features in every snippet, as train00"
+    in printed
+  )
+  for row in mine.rows[1:5]:
+    kill(row["path"].removesuffix(".npy"))
+  status, printed = mine.prepare("--overwrite", "--skip-bad", "all")
+  assert status == 1
+  assert "dead-features: 1" in printed
+  assert "5 of 8 videos have the same features in every snippet" in printed

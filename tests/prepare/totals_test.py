@@ -1,7 +1,7 @@
 """Totals of a published data set next to those expected."""
 
 from adplg_jax.prepare.layout import Expected, Features
-from adplg_jax.prepare.totals import totals
+from adplg_jax.prepare.totals import incomplete, totals
 from adplg_jax.prepare.videos import ArrayCrop, Video
 from tests import layouts
 
@@ -32,13 +32,15 @@ def table(features):
   assert header.split() == ["found", "expected"]
   rows = {}
   for line in lines:
+    if line.startswith("note:"):
+      continue
     words = line.split()
     rows[" ".join(words[:-2])] = tuple(words[-2:])
   return rows
 
 
 def test_all_is_counted():
-  assert table(Features(4, 4, 10, EXPECTED)) == {
+  assert table(Features(EXPECTED, crops=10)) == {
     "training videos, normal": ("2", "7"),
     "training videos, anomalous": ("1", "8"),
     "training crops, normal": ("3", "70"),
@@ -53,13 +55,34 @@ def test_all_is_counted():
 
 
 def test_what_is_not_fixed_is_a_dash():
-  features = Features(4, 4, 10, Expected((7, 8, 9)), official_test_crop=5)
+  features = Features(Expected((7, 8, 9)), crops=10, official_test_crop=5)
   rows = table(features)
   for what in ("test crops", "test snippets", "test frames"):
     assert rows[what][1] == "-"
   assert rows["anomalous share of them"] == ("11.36%", "-")
 
 
+def test_a_far_share_is_pointed_out():
+  def notes(share):
+    expected = Expected((7, 8, 9), anomalous_share=share)
+    lines = totals(VIDEOS, Features(expected))
+    return [line for line in lines if line.startswith("note:")]
+
+  # 11.36 % are found.
+  assert notes(0.10) == notes(0.16) == []
+  assert "11.36% of the test frames are anomalous, 25.00%" in notes(0.25)[0]
+  assert len(notes(0.07)) == 1
+
+
 def test_nothing_was_found():
-  lines = totals([], Features(4, 4, 10, EXPECTED))
+  lines = totals([], Features(EXPECTED, crops=10))
   assert lines[-1].split()[-2:] == ["0.00%", "25.00%"]
+
+
+def test_what_is_missing_is_put_in_words():
+  expected = Expected((2, 2, 9))
+  assert incomplete(VIDEOS, expected, ["x", "y", "z"]) == (
+    "incomplete: 1 of 2 anomalous training videos; 3 of 9 test videos; no "
+    "video of class y, z"
+  )
+  assert incomplete(VIDEOS, Expected((2, 1, 3)), ["x"]) == ""

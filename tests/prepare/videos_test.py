@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from adplg_jax.prepare.npy_files import FeatureFileError
+from adplg_jax.prepare.feature_files import FeatureFileError
 from adplg_jax.prepare.videos import ArrayCrop, FileCrop, Video
 from tests import layouts
 
@@ -75,3 +75,9 @@ def test_frames_follow_from_the_snippets_unless_they_are_known():
   twenty = dataclasses.replace(video, frames_per_snippet=20)
   assert twenty.total_frames == 100
   assert dataclasses.replace(twenty, frames=93).total_frames == 93
+
+
+def test_spans_that_begin_past_the_frames_are_not_scored():
+  spans = ((3, 5), (79, 90), (80, 81))
+  video = Video("v", "test", 1, "Abuse", (), "v", spans=spans, snippets=5)
+  assert video.scored_spans == ((3, 5), (79, 90))

@@ -1,5 +1,6 @@
 """Videos as examples: keys, types, order, predicted size, fingerprint."""
 
+import dataclasses
 import re
 import shutil
 
@@ -8,7 +9,9 @@ import pytest
 
 from adplg_jax.data import store
 from adplg_jax.prepare import writing
+from adplg_jax.prepare.source import Options
 from adplg_jax.prepare.sources.synthetic_videos import VARIANTS
+from adplg_jax.prepare.videos import Video
 from tests import layouts
 
 
@@ -81,6 +84,26 @@ def test_many_shards_keep_the_order(tmp_path, monkeypatch):
   names = [(e["video"], int(e["crop"])) for e in data.train_normal]
   assert names == sorted(names)
   assert len(names) == 16
+
+
+@pytest.mark.parametrize(
+  ("change", "same"),
+  [
+    ({"exact_spans": True}, True),
+    ({"window": 64}, False),
+    ({"spans": ((1, 3),)}, False),
+  ],
+)
+def test_the_fingerprint_is_what_it_was_for_what_did_not_change(change, same):
+  """Before there were windows and exact spans."""
+  video = Video("v", "test", 1, "Abuse", (), "v", spans=((1, 2),))
+  changed = dataclasses.replace(video, **change)
+  one, other = (
+    writing.fingerprint({"test": [own]}, Options(variant="x"))
+    for own in (video, changed)
+  )
+  assert one == "8f463c08"
+  assert (one == other) == same
 
 
 def test_the_fingerprint_tells_other_data(mine):

@@ -73,7 +73,7 @@ def test_without_spans_the_curves_are_of_videos(monkeypatch, tmp_path):
   assert axes[2].get_title(loc="left") == "video0 (Abuse, spans not known)"
 
 
-def test_one_class_alone_is_drawn_and_said(monkeypatch, tmp_path):
+def test_a_single_class_has_no_defined_curve(monkeypatch, tmp_path):
   axes = drawn(monkeypatch, tmp_path, make_videos(anomalous=0))
   texts = [text.get_text() for text in axes[0].texts]
   assert texts == ["not defined: one class only"]

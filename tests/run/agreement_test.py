@@ -78,7 +78,11 @@ def test_fields_and_values_are_named_by_process(monkeypatch):
 
 def test_fields_of_the_host_may_differ(monkeypatch):
   others(monkeypatch, {"config.seed": 0})
-  mine = {"seed": 0, "data_dir": "/a", "data": {"cache_gib": 1.0}}
+  mine = {
+    "seed": 0,
+    "data_dir": "/a",
+    "data": {"cache_gib": 1.0, "read_threads": 2},
+  }
   agreement.check_agreement({"config": mine})
 
 

@@ -1,6 +1,7 @@
 """Checkpoints: saved, kept, selected, restored; every damage is noticed."""
 
 import gc
+import os
 import shutil
 
 import jax
@@ -256,15 +257,43 @@ def test_of_equals_the_earliest_is_the_best_and_kept(tmp_path):
   assert again.best_step() == 1
 
 
-def test_an_evaluation_after_the_save_replaces_it(tmp_path):
+def test_an_evaluation_after_the_save_is_added_to_it(tmp_path):
   """As when a run was asked to leave in the middle of an evaluation."""
-  checkpoints = filled(tmp_path)
-  checkpoints.save(3, STATE, {"now": "evaluated"}, metric(0.5))
+  checkpoints = filled(tmp_path, (1, 2), keep=1)
+  checkpoints.add_selection(2, metric(0.5))
+  assert checkpoints.best_step() == 2
+  # It is the best for Orbax, too, which keeps it.
+  checkpoints.save(3, state_of(3), {})
   checkpoints.close()
   again = checkpoint.Checkpointer(tmp_path / "checkpoints", read_only=True)
-  assert again.steps() == [1, 2, 3]
-  assert again.selection(3) == metric(0.5)
-  assert again.restore(3, shapes()).meta["now"] == "evaluated"
+  assert again.steps() == [2, 3]
+  assert again.selection(2) == metric(0.5)
+  restored = again.restore(2, shapes())
+  assert restored.meta["number"] == 2
+  np.testing.assert_array_equal(restored.state["a"], STATE["a"] + 2)
+
+
+def test_an_evaluation_that_cannot_be_added_leaves_the_checkpoint(
+  tmp_path, monkeypatch
+):
+  """The only one there is."""
+  checkpoints = filled(tmp_path, (1,), keep=1)
+
+  def full(_):
+    raise OSError(28, "No space left on device")
+
+  monkeypatch.setattr(os, "fsync", full)
+  with pytest.raises(
+    checkpoint.CheckpointError, match=r"No space left.*before is untouched"
+  ):
+    checkpoints.add_selection(1, metric(0.5))
+  monkeypatch.undo()
+  # What remains after a kill, too.
+  again = checkpoint.Checkpointer(tmp_path / "checkpoints")
+  assert again.selection(1) is None
+  assert again.restore_latest(shapes()).step == 1
+  again.add_selection(1, metric(0.5))
+  assert again.best_step() == 1
 
 
 def test_an_evaluated_step_is_not_saved_twice(tmp_path):
@@ -280,19 +309,24 @@ def test_an_evaluated_step_is_not_saved_twice(tmp_path):
   "text",
   ["", "[1]", '{"value": 1}', '{"value": 0.5, "step": 3}'],
 )
-def test_damaged_metrics_are_named(tmp_path, text):
+def test_damaged_metrics_leave_the_checkpoint(tmp_path, text, caplog):
+  """Its state is intact; it counts as not evaluated, and can be again."""
   checkpoints = filled(tmp_path, (1, 2))
   checkpoints.save(3, STATE, {}, metric(0.5))
   checkpoints.close()
   file = tmp_path / "checkpoints/3/metrics/metrics"
   file.write_text(text)
   with pytest.raises(
-    checkpoint.CheckpointError, match=rf"{file} is damaged \(.*Move its"
+    checkpoint.CheckpointError, match=rf"{file} is damaged \(.*Remove it"
   ):
     checkpoint.Checkpointer(tmp_path / "checkpoints", read_only=True)
-  again = checkpoint.Checkpointer(tmp_path / "checkpoints")
-  assert again.steps() == [1, 2]
-  assert (tmp_path / "damaged" / "3").is_dir()
+  again = checkpoint.Checkpointer(tmp_path / "checkpoints", keep=3)
+  assert f"{file} is damaged (" in caplog.text
+  assert again.steps() == [1, 2, 3]
+  assert again.selection(3) is None
+  assert again.restore_latest(shapes()).step == 3
+  again.add_selection(3, metric(0.5))
+  assert again.best_step() == 3
 
 
 def test_a_damaged_checkpoint_forgets_its_metric(tmp_path):
@@ -312,10 +346,10 @@ def test_the_step_that_a_word_stands_for(tmp_path):
   checkpoints.save(4, STATE, {}, metric(0.4))
   assert checkpoints.find_step("best") == 3
   assert checkpoints.find_step("last") == 4
-  assert checkpoints.find_step("2") == 2
-  for which in ("9", "newest"):
+  assert checkpoints.find_step("2") == checkpoints.find_step(2) == 2
+  for which in ("9", "newest", "²", 9, -2):
     with pytest.raises(
-      checkpoint.CheckpointError, match=rf"is '{which}'; allowed: best, last"
+      checkpoint.CheckpointError, match=rf"is {which!r}; allowed: best, last"
     ):
       checkpoints.find_step(which)
 
@@ -342,16 +376,19 @@ def test_a_missing_step_is_named(tmp_path):
 
 
 @pytest.mark.parametrize(
-  "dtype", ["bfloat16", "float16", "bool", "uint8", "int32", "float64"]
+  "dtype",
+  [
+    *("bfloat16", "float16", "float64", "float4_e2m1fn", "complex64"),
+    *("bool", "uint8", "int32", "int4"),
+  ],
 )
 @pytest.mark.parametrize("size", [1, 2, 3, 5, 8])
 def test_checksums_are_of_bytes_of_any_type(x64, dtype, size):
   """Every byte counts; arrays may be no multiple of a word long."""
-  x = jnp.asarray(np.arange(size) % 2, dtype)
-  start = checkpoint.checksums({"x": x})
+  x = np.arange(size) % 2
+  start = checkpoint.checksums({"x": jnp.asarray(x, dtype)})
   for place in range(size):
-    other = (1 - x[place].astype(int)).astype(dtype)
-    changed = x.at[place].set(other)
+    changed = jnp.asarray(x ^ (np.arange(size) == place), dtype)
     assert checkpoint.checksums({"x": changed}) != start
 
 
@@ -359,6 +396,8 @@ def test_leaves_of_any_type_are_saved(tmp_path):
   state = {
     "moment": jnp.arange(5, dtype=jnp.bfloat16),
     "seen": jnp.array([True, False, True]),
+    "small": jnp.array([-8, 0, 7], jnp.int4),
+    "wave": jnp.array([1 + 2j, -1j]),
   }
   checkpoints = checkpoint.Checkpointer(tmp_path / "checkpoints")
   checkpoints.save(1, state, {})
@@ -367,6 +406,20 @@ def test_leaves_of_any_type_are_saved(tmp_path):
   for name, value in state.items():
     np.testing.assert_array_equal(restored[name], value)
     assert restored[name].dtype == value.dtype
+
+
+def test_float64_is_restored_in_a_program_without_it(tmp_path):
+  """As in a conversion of a run of precision float64."""
+  checkpoints = checkpoint.Checkpointer(tmp_path / "checkpoints")
+  with jax.enable_x64(True):
+    state = {"x": jnp.arange(5, dtype=jnp.float64) / 3}
+    checkpoints.save(1, state, {})
+    checkpoints.wait()
+  place = jax.sharding.SingleDeviceSharding(jax.devices()[0])
+  like = checkpoints.saved_shapes(1, place)
+  restored = checkpoints.restore(1, like).state["x"]
+  assert restored.dtype == np.float64
+  np.testing.assert_array_equal(np.asarray(restored), np.arange(5) / 3)
 
 
 def test_checksum_sees_any_changed_word():

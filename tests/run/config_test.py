@@ -39,8 +39,10 @@ def test_a_file_by_its_path(tmp_path, monkeypatch):
   assert load("synthetic")["seed"] == 5
 
 
-@pytest.mark.parametrize("name", ["nothing", "../configs/nothing.py", "base2"])
-def test_a_missing_file_is_said_in_one_line(name):
+@pytest.mark.parametrize(
+  "name", ["nothing", "../configs/nothing.py", "base2", "long" * 99]
+)
+def test_a_missing_file_is_reported_in_one_line(name):
   with pytest.raises(ValueError) as error:
     load(f"{name}:i3d")
   assert str(error.value) == (
@@ -48,6 +50,60 @@ def test_a_missing_file_is_said_in_one_line(name):
     "a configuration file, or one of folder, shanghaitech, synthetic, "
     "ucf_crime, xd_violence, with an argument after a colon."
   )
+
+
+IMPORT = "from adplg_jax.configs import base\n"
+
+
+@pytest.mark.parametrize(
+  ("text", "argument", "said"),
+  [
+    ("seed = 0\n", "", "without get_config. A configuration file is"),
+    ("# adplg_jax\n\nWeakly supervised", "", "fails (SyntaxError: invalid"),
+    ("seed = '\0'\n", "", "fails ("),
+    ("import nothing_of_that_name\n", "", "fails (ModuleNotFoundError: No mod"),
+    (
+      "def get_config(): return 1\n",
+      ":i3d",
+      "cannot be called with 'i3d' (",
+    ),
+    (
+      "def get_config(name): return 1\n",
+      "",
+      "called without an argument (",
+    ),
+    ("def get_config(): return 1 / 0\n", "", "fails (ZeroDivisionError: "),
+    ("def get_config(): return {}\n", "", "returns dict. A configuration"),
+    (
+      f"{IMPORT}def get_config():\n  c = base.get_config()\n"
+      "  del c.data, c.seed\n  return c\n",
+      "",
+      "which lacks config.data.builder, config.data.cache_gib, config.data.",
+    ),
+    (
+      f"{IMPORT}def get_config():\n  c = base.get_config()\n"
+      "  c.seed = 'x'\n  return c\n",
+      "",
+      "whose get_config fails (TypeError: ",
+    ),
+  ],
+)
+def test_a_file_that_makes_no_configuration(tmp_path, text, argument, said):
+  file = tmp_path / "own.py"
+  file.write_text(text)
+  with pytest.raises(ValueError) as error:
+    load(f"{file}{argument}")
+  assert said in str(error.value)
+  assert "\n" not in str(error.value)
+
+
+def test_a_field_that_only_a_file_has_is_refused(tmp_path):
+  text = f"{IMPORT}def get_config():\n  c = base.get_config()\n"
+  (tmp_path / "own.py").write_text(f"{text}  c.sede = 1\n  return c\n")
+  with pytest.raises(
+    ValueError, match=r"config.sede is not a field. Did you m"
+  ):
+    load(str(tmp_path / "own.py"))
 
 
 @pytest.mark.parametrize(
@@ -95,20 +151,24 @@ def test_fields_are_changed_to_values_of_their_type(word, field, value):
 
 
 @pytest.mark.parametrize(
-  "word",
+  ("word", "allowed"),
   [
-    "seed=one",
-    "seed=1.5",
-    "batch_size=",
-    "video.optimizer.learning_rate=fast",
-    "deterministic=perhaps",
+    ("seed=one", "a whole number"),
+    ("seed=1.5", "a whole number"),
+    ("batch_size=", "a whole number"),
+    ("video.optimizer.learning_rate=fast", "a number"),
+    ("deterministic=perhaps", "true or false"),
+    ("snippet.model.windows=(2,", "values in brackets, as in (2,4)"),
+    ("data_dir", "text"),
   ],
 )
-def test_values_of_another_type_are_refused_in_one_line(word):
+def test_values_of_another_type_are_refused_in_one_line(word, allowed):
+  name, equals, value = word.partition("=")
+  what = f"is {value!r}" if equals else "has no value"
+  words = ["--config.data.variant=x", f"--config.{word}"]
   with pytest.raises(ValueError) as error:
-    config.override(synthetic.get_config(), [f"--config.{word}"])
-  assert word.split("=")[0].rpartition(".")[2] in str(error.value)
-  assert "\n" not in str(error.value)
+    config.override(synthetic.get_config(), words)
+  assert str(error.value) == f"config.{name} {what}; allowed: {allowed}."
 
 
 def test_no_field_can_be_added_to_what_was_loaded():

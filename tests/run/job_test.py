@@ -11,10 +11,12 @@ import time
 from pathlib import Path
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from adplg_jax.run import job
+from adplg_jax.run.checkpoint import Checkpointer, Selection
 from tests.jobs import (
   LONG,
   assert_same_numbers,
@@ -30,7 +32,19 @@ from tests.runs import wait_for
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.mark.parametrize("how", ["", "host:1", "host:1,2", "host:1,two,0"])
+@pytest.mark.parametrize(
+  "how",
+  [
+    "",
+    "host:1",
+    "host:1,2",
+    "host:1,two,0",
+    "localhost:x,2,0",
+    "localhost,2,0",
+    "localhost:1,2,2",
+    "localhost:1,0,0",
+  ],
+)
 def test_other_forms_are_refused(how):
   service = jax.config.jax_enable_preemption_service
   try:
@@ -90,6 +104,47 @@ def test_slurm_variables_are_enough_for_every_process_to_find_the_others():
     out, errors = process.communicate(timeout=90)
     assert process.returncode == 0, errors
     assert out.split() == [str(index), "2", "2"]
+
+
+DAMAGED_METRICS = """
+import sys
+from adplg_jax.run import job
+from adplg_jax.run.checkpoint import Checkpointer, Selection
+job.start(sys.argv[1])
+checkpoints = Checkpointer(sys.argv[2], keep=9)
+before = checkpoints.selection(2)
+checkpoints.add_selection(2, Selection(0.5, "frame_auc on the test split"))
+print(checkpoints.steps(), before, checkpoints.best_step())
+checkpoints.close()
+"""
+
+
+def test_two_processes_agree_on_damaged_metrics(tmp_path):
+  """The first alone has an eye on them; all see a checkpoint without any."""
+  folder = tmp_path / "checkpoints"
+  checkpoints = Checkpointer(folder)
+  for step in (1, 2):
+    checkpoints.save(step, {"x": jnp.zeros(3)}, {}, Selection(0.1, "video_auc"))
+  checkpoints.close()
+  file = folder / "2" / "metrics" / "metrics"
+  file.write_text(file.read_text()[:-9])
+  port = free_port()
+  processes = [
+    subprocess.Popen(
+      [
+        *(sys.executable, "-c", DAMAGED_METRICS),
+        *(f"localhost:{port},2,{index}", folder),
+      ],
+      cwd=ROOT, text=True,
+      stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )
+    for index in range(2)
+  ]  # fmt: skip
+  for process in processes:
+    out, errors = process.communicate(timeout=90)
+    assert process.returncode == 0, errors
+    assert out.endswith("[1, 2] None 2\n")
+  assert json.loads(file.read_text())["value"] == 0.5
 
 
 @pytest.mark.slow

@@ -56,6 +56,16 @@ def test_a_model_of_a_run(whole, steps):
     assert model.selection == checkpoints.selection(step)
   assert len(steps) > 3
   assert load_model.load_model(str(whole)).step == steps["best"]
+  assert load_model.load_model(whole, steps["last"]).step == steps["last"]
+
+
+def test_its_checkpoints_are_closed(whole, monkeypatch):
+  closed = []
+  monkeypatch.setattr(
+    Checkpointer, "close", lambda self: closed.append(self.directory)
+  )
+  load_model.load_model(whole)
+  assert closed == [whole / "checkpoints"]
 
 
 @pytest.mark.usefixtures("no_data")

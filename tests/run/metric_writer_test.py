@@ -60,7 +60,7 @@ def test_each_line_is_on_disk_at_once(tmp_path):
     assert lines(tmp_path)[1]["evaluation"] is True
 
 
-def test_redone_steps_do_not_stand_twice(tmp_path):
+def test_repeated_steps_are_written_once(tmp_path):
   train(tmp_path, 0, 7, evaluations=(2, 4, 6))
   train(tmp_path, 4, 10, evaluations=(6, 8))
   written = lines(tmp_path)
@@ -70,7 +70,7 @@ def test_redone_steps_do_not_stand_twice(tmp_path):
   assert tested == [2, 4, 6, 8]
 
 
-def test_a_redone_evaluation_of_the_step_itself_stands_once(tmp_path):
+def test_a_repeated_evaluation_of_the_same_step_is_written_once(tmp_path):
   train(tmp_path, 0, 4, evaluations=(4,))
   with MetricWriter(tmp_path, total_steps=10, first_step=4) as writer:
     writer.write_evaluation(4, {"frame_auc": 0.54})
@@ -200,7 +200,7 @@ def test_steps_that_are_not_logged_move_the_bar(tmp_path, capsys):
 
 
 @pytest.mark.parametrize("text", ["", "[1]\n7\n{}\nnull\n"])
-def test_lost_lines_are_said(tmp_path, text, caplog):
+def test_lost_lines_are_reported(tmp_path, text, caplog):
   train(tmp_path, 0, 4)
   (tmp_path / "metrics.jsonl").write_text(text)
   train(tmp_path, 4, 6)

@@ -31,6 +31,22 @@ def test_a_process_by_itself_asks_nobody(opened, number, monkeypatch):
   assert all(opened.agreed(step) for step in range(AGREE_EVERY + 1))
 
 
+@pytest.mark.parametrize(("unsaved", "signals"), [(True, 2), (False, 1)])
+def test_a_process_is_ended_where_saving_is_of_no_use(
+  opened, monkeypatch, unsaved, signals
+):
+  """When nothing is unsaved, or when it is asked again."""
+  codes = []
+  monkeypatch.setattr(preemption.os, "_exit", codes.append)
+  opened.unsaved = unsaved
+  for _ in range(signals):
+    assert codes == []
+    os.kill(os.getpid(), signal.SIGTERM)
+    wait_for(opened.asked, seconds=10, pause=0.01)
+  wait_for(lambda: codes, seconds=10, pause=0.01)
+  assert codes == [preemption.EXIT_CODE]
+
+
 class Job:
   """Stands in for the other process of a job of two."""
 

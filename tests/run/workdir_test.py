@@ -6,6 +6,7 @@ import pytest
 
 from adplg_jax.configs import synthetic
 from adplg_jax.run import workdir
+from adplg_jax.run.config import flatten
 from adplg_jax.run.workdir import Workdir, WorkdirError
 
 
@@ -38,6 +39,26 @@ def test_other_data_of_the_same_name_is_refused(tmp_path):
     Workdir(tmp_path, config, {"fingerprint": "b"})
 
 
+@pytest.mark.parametrize("before", [{}, {"categories": []}])
+def test_data_that_are_prepared_again_may_have_more_properties(
+  tmp_path, before
+):
+  """As by a newer version; the fingerprint says that they are the same."""
+  config = synthetic.get_config()
+  facts = {"fingerprint": "a", "dtype": "float32"}
+  Workdir(tmp_path, config, facts | before).close()
+  more = facts | {"categories": ("Abuse",)}
+  Workdir(tmp_path, config, more).close()
+  # From now on they are compared.
+  for changed in ({"categories": ("Arson",)}, {"dtype": "float16"}):
+    with pytest.raises(
+      WorkdirError, match=f"on other data.*\n  {next(iter(changed))}"
+    ):
+      Workdir(tmp_path, config, more | changed)
+  with pytest.raises(WorkdirError, match="fingerprint: 'a' there, 'b' now"):
+    Workdir(tmp_path, config, more | {"fingerprint": "b"})
+
+
 @pytest.mark.parametrize("file", ["config.json", "data.json"])
 @pytest.mark.parametrize("text", ["", "[]", '{"seed": 0'])
 def test_damaged_files_are_named(tmp_path, file, text):
@@ -59,6 +80,27 @@ def test_fields_without_meaning_may_change(tmp_path):
     part[last] = "elsewhere" if last == "data_dir" else part[last] + 7
   Workdir(tmp_path, config).close()
   assert workdir.read_config(tmp_path).total_steps == config.total_steps
+
+
+def test_no_other_field_may_change():
+  fields = flatten(synthetic.get_config().to_dict())
+  refused = {
+    name
+    for name in fields
+    if workdir.differences(fields, {**fields, name: "x"})
+  }
+  assert set(fields) - refused == {
+    "total_steps",
+    "log_every_steps",
+    "data_dir",
+    "data.cache_gib",
+    "data.read_threads",
+    "evaluation.every_steps",
+    "evaluation.batch_snippets",
+    "checkpoint.every_steps",
+    "checkpoint.keep",
+    "checkpoint.keep_every_steps",
+  }
 
 
 def hold(path, ready, release):

@@ -255,6 +255,15 @@ def test_frame_scores_repeat_cut_and_extend(frames, expected):
   np.testing.assert_array_equal(scores, expected)
 
 
+def test_frames_have_the_score_of_the_nearest_centre():
+  # Windows of 6 frames, 2 apart: their centres are 3, 5, 7.
+  scores = metrics.frame_scores(np.array([1.0, 2.0, 3.0]), 2, 10, window=6)
+  centres = np.array([3, 5, 7])
+  middles = np.arange(10) + 0.5
+  nearest = np.abs(middles[:, None] - centres).argmin(axis=1)
+  np.testing.assert_array_equal(scores, 1.0 + nearest)
+
+
 def test_frame_scores_need_a_snippet():
   with pytest.raises(ValueError, match="no snippet scores"):
     metrics.frame_scores(np.zeros(0), 16, 32)

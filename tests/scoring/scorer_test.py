@@ -1,5 +1,6 @@
 """Scoring a split: crops, padding, spans, a stop."""
 
+import dataclasses
 import functools
 
 import jax
@@ -15,7 +16,16 @@ from tests.train_step_test import WIDTH, initial, small_method
 MESH = sharding.make_mesh()
 
 
-def example(video, crop, features, *, spans=(), frames=None, has_spans=True):
+def example(
+  video,
+  crop,
+  features,
+  *,
+  spans=(),
+  frames=None,
+  has_spans=True,
+  exact_spans=False,
+):
   features = np.asarray(features)
   return {
     "features": features,
@@ -25,8 +35,10 @@ def example(video, crop, features, *, spans=(), frames=None, has_spans=True):
     "label": int(len(spans) > 0),
     "frames": 2 * len(features) if frames is None else frames,
     "frames_per_snippet": 2,
+    "window": 2,
     "spans": np.array(spans, np.int64).reshape(-1, 2),
     "has_spans": has_spans,
+    "exact_spans": exact_spans,
   }
 
 
@@ -75,6 +87,24 @@ def model():
   """A jitted scorer of the snippet branch, and parameters."""
   method = small_method()
   return scorer.make_scorer(method), initial(method).snippet.params
+
+
+def test_parameters_of_another_precision_are_the_methods():
+  """As of a run of float64 that is scored in float32."""
+  method = small_method()
+  branch = method.snippet_branch.clone(
+    dtype=jnp.float32, param_dtype=jnp.float32
+  )
+  with jax.enable_x64(True):
+    double = initial(method).snippet.params
+    single = jax.tree.map(lambda x: x.astype(jnp.float32), double)
+  score_crops = scorer.make_scorer(
+    dataclasses.replace(method, snippet_branch=branch)
+  )
+  crop = np.ones((1, 4, WIDTH), np.float32), np.array([4], np.int32)
+  np.testing.assert_array_equal(
+    score_crops(double, *crop), score_crops(single, *crop)
+  )
 
 
 @pytest.mark.parametrize("batch_snippets", [1, 40, 4096])
@@ -146,7 +176,7 @@ def test_crops_of_different_length_are_refused():
     ("inclusive", [0, 1, 1, 1, 0, 1]),
   ],
 )
-def test_spans_end_as_they_are_said_to(span_ends, truth):
+def test_the_last_frame_of_a_span_follows_span_ends(span_ends, truth):
   crop = example("v", 0, planted([0, 0, 0]), spans=[(1, 3), (5, 6)])
   found = score([crop], span_ends=span_ends)["v"]
   np.testing.assert_array_equal(found.truth, truth)
@@ -154,6 +184,14 @@ def test_spans_end_as_they_are_said_to(span_ends, truth):
   config = tiny("/nowhere", **{"switches.span_ends": span_ends})
   (same,) = scorer.score_split(config, MESH, first_channel, None, [crop])
   np.testing.assert_array_equal(same.truth, truth)
+
+
+@pytest.mark.parametrize("span_ends", ["exclusive", "inclusive"])
+def test_exact_spans_are_never_extended(span_ends):
+  features = planted([0, 0, 0])
+  crop = example("v", 0, features, spans=[(1, 3)], exact_spans=True)
+  found = score([crop], span_ends=span_ends)["v"]
+  np.testing.assert_array_equal(found.truth, [0, 1, 1, 0, 0, 0])
 
 
 def test_spans_that_are_not_known_are_no_truth():

@@ -1,39 +1,48 @@
-"""A user's own feature files, listed in a manifest (docs/own_features.md)."""
+"""A user's own feature files (docs/own_features.md)."""
 
 import argparse
 import dataclasses
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from adplg_jax.prepare import own_folders
 from adplg_jax.prepare.findings import Findings, PreparationError
-from adplg_jax.prepare.manifest import read_manifest
+from adplg_jax.prepare.manifest import make_videos, read_manifest
 from adplg_jax.prepare.scan import Rules
 from adplg_jax.prepare.source import (
   Collection,
   Options,
   Source,
+  add_span_ends,
+  check_name,
   common_options,
 )
 from adplg_jax.prepare.videos import Video
 
-# A configuration's argument may be one of these instead of a name.
-_PRESETS = ("official", "fixed")
-
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class FolderOptions(Options):
-  """The options of a folder data set.
+  """The options of a folder data set: a manifest, or a folder of features.
 
   Attributes:
     manifest: The manifest.csv.
+    features: Folder with train|test/normal|CLASS/FILE.
+    spans: Spans of the anomalous test videos below `features`.
   """
 
-  manifest: str
+  manifest: str = ""
+  features: str = ""
+  spans: str = ""
+
+
+_FRAMES_CURE = (
+  "Correct frames; or, where snippets overlap, give the frames from one to the "
+  "next and those that each is extracted from in the columns step and window."
+)
 
 
 class Folder(Source):
-  """Feature files with a manifest."""
+  """Feature files with a manifest, or in folders that tell as much."""
 
   name = "folder"
 
@@ -47,14 +56,35 @@ class Folder(Source):
       help="name of the data set",
     )
     parser.add_argument(
-      "--manifest", required=True, help="manifest.csv (docs/own_features.md)"
+      "--manifest", default="", help="manifest.csv (docs/own_features.md)"
     )
+    parser.add_argument(
+      "--features",
+      default="",
+      help="folder with train|test/normal|CLASS/FILE, instead of a manifest",
+    )
+    parser.add_argument(
+      "--spans",
+      default="",
+      help="with --features: lines VIDEO start-end start-end ...",
+    )
+    add_span_ends(parser)
 
   def options(self, arguments: argparse.Namespace) -> FolderOptions:
     """See Source."""
-    _check_name(arguments.variant)
+    check_name("--name is", arguments.variant)
+    if bool(arguments.manifest) == bool(arguments.features):
+      raise PreparationError("Give --manifest or --features, one of the two.")
+    if arguments.spans and not arguments.features:
+      raise PreparationError(
+        f"--spans {arguments.spans} goes with --features; a manifest has a "
+        "column spans."
+      )
     return FolderOptions(
-      **common_options(arguments), manifest=arguments.manifest
+      **common_options(arguments),
+      manifest=arguments.manifest,
+      features=arguments.features,
+      spans=arguments.spans,
     )
 
   def usage(self, variant: str) -> str:
@@ -66,21 +96,23 @@ class Folder(Source):
     if not isinstance(options, FolderOptions):
       raise TypeError(f"{self.name} needs FolderOptions")
     findings = Findings()
-    videos = read_manifest(Path(options.manifest), findings)
-    rules = Rules(zero_rows=True, span_slack=1)
-    return Collection(videos, rules, findings, summarize=_summarize)
-
-
-def _check_name(name: str) -> None:
-  if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", name):
-    raise PreparationError(
-      f"--name is {name!r}; allowed: letters, digits, _ . - after a first "
-      "letter or digit."
-    )
-  if name in _PRESETS:
-    raise PreparationError(
-      f"--name is {name!r}, which is a preset's name "
-      "(configs/folder.py:NAME,PRESET); choose another."
+    manifest = ""
+    if options.features:
+      folder = Path(options.features)
+      spans = Path(options.spans) if options.spans else None
+      rows = own_folders.find_rows(folder, spans, findings)
+      manifest = own_folders.as_manifest(folder, rows)
+      videos = make_videos(folder, rows, findings, span_ends=options.span_ends)
+    else:
+      videos = read_manifest(
+        Path(options.manifest), findings, span_ends=options.span_ends
+      )
+    return Collection(
+      videos,
+      Rules(zero_rows=True, span_slack=1, frames_cure=_FRAMES_CURE),
+      findings,
+      summarize=_summarize,
+      manifest=manifest,
     )
 
 

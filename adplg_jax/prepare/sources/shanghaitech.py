@@ -1,56 +1,78 @@
 """ShanghaiTech: names, totals, frame masks (docs/datasets.md)."""
 
+import dataclasses
 import re
 from pathlib import Path, PurePath
 from typing import ClassVar
 
 from adplg_jax.prepare.annotation import MaskAnnotations, read_masks
 from adplg_jax.prepare.findings import Findings
-from adplg_jax.prepare.layout import (
-  Expected,
-  Features,
+from adplg_jax.prepare.layout import Expected, Features
+from adplg_jax.prepare.naming import (
+  OWN_VIDEOS,
   FileName,
   FileNameError,
+  parse_ending,
 )
 from adplg_jax.prepare.official import OfficialSource
 from adplg_jax.prepare.videos import ANOMALOUS, NORMAL
 
+_EXPECTED = Expected((175, 63, 199))
+_NAME = re.compile(r"(?P<video>\d{2}_(?P<number>\d{3,4}))(?P<ending>\D.*)?")
+
 
 class ShanghaiTech(OfficialSource):
-  """ShanghaiTech; test videos without a frame mask are normal."""
+  """ShanghaiTech in the weakly supervised split.
+
+  A video's name tells its label: four digits are anomalous, three are normal.
+  Anomalous test videos have a frame mask.
+  """
 
   name = "shanghaitech"
+  expected = _EXPECTED
+  categories = (ANOMALOUS,)
+  # The lists in circulation have the anomalous videos first.
+  array_needs_list = True
   features: ClassVar = {
     "i3d": Features(
-      1024,
-      1024,
-      10,
-      Expected((175, 63, 199), 8_757, 140_112, 7_874 / 140_112),
-      {"train": "train", "test": "test"},
+      dataclasses.replace(
+        _EXPECTED,
+        test_snippets=8_757,
+        test_frames=140_112,
+        anomalous_share=7_874 / 140_112,
+      ),
+      width=1024,
+      crops=10,
+      visual_width=1024,
+      folders={"train": "train", "test": "test"},
     ),
   }
-  test_labels_by_name = False
 
   def parse_name(self, path: PurePath) -> FileName:
-    """Reads 01_0014_0.npy; in training, four digits are anomalous.
-
-    The category of a test video comes from its mask.
+    """Reads 01_0014_0: scene, video, crop.
 
     Raises:
       FileNameError: Another form.
     """
-    match = re.fullmatch(
-      r"(?P<video>\d+_(?P<number>\d{3,4}))_(?P<crop>\d+)", path.stem
-    )
-    if match is None:
+    match = _NAME.fullmatch(path.name)
+    try:
+      if match is None:
+        raise ValueError
+      crop, audio = parse_ending(match["ending"] or "")
+    except ValueError:
       raise FileNameError(
-        "unknown-name", "the name is not SCENE_VIDEO_CROP.npy."
-      )
+        "unknown-name",
+        "the name is not SCENE_VIDEO, as 01_0014, with a crop such as _0 or a "
+        f"kind of features such as _i3d after it. {OWN_VIDEOS}",
+      ) from None
     category = ANOMALOUS if len(match["number"]) == 4 else NORMAL
-    return FileName(match["video"], int(match["crop"]), category)
+    return FileName(match["video"], crop, category, audio)
 
-  def read_annotations(self, path: Path, findings: Findings) -> MaskAnnotations:
+  def read_annotations(
+    self, path: Path, findings: Findings, span_ends: str
+  ) -> MaskAnnotations:
     """See OfficialSource."""
+    del span_ends
     return MaskAnnotations(read_masks(path, findings))
 
 

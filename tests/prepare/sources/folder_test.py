@@ -40,6 +40,19 @@ def test_unknown_spans_are_said(mine):
   ]
 
 
+@pytest.mark.parametrize("span_ends", ["exclusive", "inclusive"])
+def test_spans_end_as_they_are_said_to(mine, span_ends):
+  mine.rows[-1]["spans"] = "38-38 64-70"
+  mine.write()
+  if span_ends == "exclusive":
+    assert "for frame 38 alone write 38-39" in mine.report()
+    return
+  assert mine.prepare("--span-ends", span_ends)[0] == 0
+  last = mine.open().test[3]
+  assert last["spans"].tolist() == [[38, 39], [64, 71]]
+  assert last["exact_spans"]
+
+
 @pytest.mark.parametrize("name", ["official", "fixed"])
 def test_names_of_presets_are_refused(mine, name):
   status, printed = mine.prepare(name=name)

@@ -2,32 +2,19 @@
 
 import re
 import shutil
-from pathlib import PurePath
 
 import numpy as np
 import pytest
 
-from adplg_jax.prepare.annotation import Annotation
-from adplg_jax.prepare.layout import FileName
-from adplg_jax.prepare.sources.ucf_crime import SOURCE, read_rows
+from adplg_jax.prepare.annotation_rows import Annotation
+from adplg_jax.prepare.sources.ucf_crime import SOURCE
 from tests import layouts
 from tests.prepare.official_layouts import parse_rows, videos
 
 
-def test_ucf_names():
-  assert SOURCE.parse_name(PurePath("Abuse/Abuse001_x264.npy")) == (
-    FileName("Abuse001_x264", 0, "Abuse")
-  )
-  name = SOURCE.parse_name(
-    PurePath("Training_Normal_Videos_Anomaly/Normal_Videos308_3_x264__9.npy")
-  )
-  assert name == FileName("Normal_Videos308_3_x264", 9, "Normal")
-  assert name.label == 0
-
-
 def test_ucf_rows_in_both_forms(tmp_path):
   rows, findings = parse_rows(
-    read_rows,
+    SOURCE,
     tmp_path,
     "Abuse028_x264.mp4  Abuse  165  240  -1  -1  \n"
     "Arson/Arson022_x264.mp4 8640 Arson 3500 4000 5000 5100\n"
@@ -45,6 +32,72 @@ def test_ucf_rows_in_both_forms(tmp_path):
       "Normal_Videos_003_x264", (), None, "Normal"
     ),
   }
+
+
+@pytest.mark.parametrize(
+  ("line", "spans", "frames", "category"),
+  [
+    ("x_x264.mp4\tArson\t15\t42\t-1\t-1\t90", ((15, 42),), 90, "Arson"),
+    # An end may lie a frame past the count.
+    ("x_x264.mp4\tArson\t5\t9\t68\t91\t90", ((5, 9), (68, 91)), 90, "Arson"),
+    ("x_x264.mp4\tNormal\t-1\t-1\t-1\t-1\t90", (), 90, "Normal"),
+    ("Arson/x_x264.mp4|90|[15, 42]", ((15, 42),), 90, None),
+    ("Arson/x_x264.mp4|90|[15, 42, 60, 90]", ((15, 42), (60, 90)), 90, None),
+    ("x.mp4 | 90 | [15, 42], [60, 90]", ((15, 42), (60, 90)), 90, None),
+    ("Normal_Videos_event/x_x264.mp4 90 -1", (), 90, None),
+    ("x Arson 15 42", ((15, 42),), None, "Arson"),
+  ],
+)
+def test_rows_in_the_forms_of_others(tmp_path, line, spans, frames, category):
+  rows, findings = parse_rows(SOURCE, tmp_path, line + "\n")
+  assert not findings
+  assert rows == {"x_x264": Annotation("x_x264", spans, frames, category)}
+
+
+@pytest.mark.parametrize("left", [0, 1, 2])
+def test_rows_of_anomalous_videos_alone(ucf, left):
+  """Normal ones have no rows then; where one has, all must."""
+  lines = ucf.annotations.read_text().splitlines()
+  anomalous = [line for line in lines if line and "Normal" not in line]
+  normal = [line for line in lines if "Normal" in line]
+  ucf.annotations.write_text("\n".join(anomalous + normal[:left]))
+  if left == 1:
+    assert "no-annotation: 1 (test vid" in ucf.report()
+  else:
+    assert ucf.prepare()[0] == 0
+    assert videos(ucf.open().test)["Normal_Videos_003_x264"][2] == []
+
+
+@pytest.mark.parametrize("span_ends", ["exclusive", "inclusive"])
+def test_a_span_of_one_frame(ucf, span_ends):
+  text = ucf.annotations.read_text().replace("165  240", "165  165")
+  ucf.annotations.write_text(text)
+  if span_ends == "exclusive":
+    report = ucf.report()
+    assert "bad-span: 1 " in report
+    assert "write 165-166" in report
+    assert "without a" not in report
+    return
+  assert ucf.prepare("--span-ends", "inclusive")[0] == 0
+  examples = {example["video"]: example for example in ucf.open().test}
+  crash = examples["RoadAccidents001_x264"]
+  assert examples["Abuse028_x264"]["spans"].tolist() == [[165, 166]]
+  assert crash["spans"].tolist() == [[20, 31], [150, 162]]
+  assert crash["exact_spans"]
+
+
+@pytest.mark.parametrize(("end", "left"), [(288, [(165, 240)]), (289, None)])
+def test_a_span_past_the_last_snippet_is_dropped(ucf, end, left):
+  text = ucf.annotations.read_text()
+  text = text.replace("165  240  -1  -1", f"165  240  256  {end}")
+  ucf.annotations.write_text(text)
+  if left is None:
+    assert "bad-span: 1 " in ucf.report()
+    return
+  status, printed = ucf.prepare()
+  assert status == 0
+  assert "note: 1 spans past their video's last snippet, dropped" in printed
+  assert videos(ucf.open().test)["Abuse028_x264"][2] == left
 
 
 def test_ucf_crime(ucf):
@@ -212,14 +265,14 @@ UCF_FAULTS = {
   "empty": "empty: 1 .*001_x264.npy: shape is",
   "no_bytes": "empty: 1 .*001_x264.npy: the file has 0 bytes",
   "truncated": "truncated: 1 .*001_x264.npy: truncated: 24703 bytes, .* 24704",
-  "zip": "unreadable: 1 .*001_x264.npy: not an .npy file",
-  "negative": "unreadable: 1 .*001_x264.npy: cannot be read",
-  "header": "unreadable: 1 .*001_x264.npy: not an .npy file",
+  "zip": "unreadable: 1 .*001_x264.npy: a damaged zip archive",
+  "negative": "unreadable: 1 .*001_x264.npy: a damaged .npy header",
+  "header": "unreadable: 1 .*001_x264.npy: a damaged .npy header",
   "unreadable_video": "Found 10 errors.* truncated: 10 .*Abuse028",
   "object": "object-array: 1 .*001_x264.npy: an object array",
   "class": "unknown-class: 1 .*Dancing001_x264.npy: class 'Dancing'; allowed:",
-  "name": "unknown-name: 1 .*abuse one.npy: the name is not NAME_x264.npy",
-  "both_splits": "both-splits: 10 .*028_x264.npy: is at .*train/RGB/Abuse",
+  "name": "unknown-name: 1 .*abuse one.npy: the name is not NAME_x264, ",
+  "both_splits": "both-splits: 10 .*crop 0 of Abuse028_x264 is at .*test",
   "no_annotation": "no-annotation: 1 .* without a row in the annotations",
   "no_span": "no-annotation: 1 .* Abuse028_x264: .* without a span",
   "no_video": "no-video: 1 .* Fighting003_x264: .* has no feature file",
@@ -231,7 +284,7 @@ UCF_FAULTS = {
   "half_span": "bad-span: 1 .* span 300--1",
   "frames": "frame-count: 1 .*: 193 frames annotated, but 10 snippets of 16",
   "late_end": "bad-span: 1 .* span 165-289 does not fit the video's 256 frames",
-  "row": "manifest: 1 .*annotations.txt:2: .* is neither",
+  "row": "manifest: 1 .*annotations.txt:2: lines of a form .* Known are: Abuse",
 }
 
 

@@ -7,8 +7,8 @@ from pathlib import PurePath
 import numpy as np
 import pytest
 
-from adplg_jax.prepare.layout import FileName
-from adplg_jax.prepare.sources.xd_violence import SOURCE, read_rows
+from adplg_jax.prepare.naming import FileName
+from adplg_jax.prepare.sources.xd_violence import SOURCE
 from tests import layouts
 from tests.prepare.official_layouts import parse_rows, videos
 
@@ -24,14 +24,14 @@ from tests.prepare.official_layouts import parse_rows, videos
   ],
 )
 def test_xd_names(codes, category):
-  path = PurePath(f"A Film__#1_label_x__#00_label_{codes}__4.npy")
+  path = PurePath(f"A Film__#1_label_x__#00_label_{codes}__4")
   name = SOURCE.parse_name(path)
   assert name == FileName(f"A Film__#1_label_x__#00_label_{codes}", 4, category)
 
 
 def test_xd_rows_with_blanks_and_mp4(tmp_path):
   rows, findings = parse_rows(
-    read_rows,
+    SOURCE,
     tmp_path,
     "A Film 2__#00-01_label_B1-0-0.mp4 10 20 30 40\nv=x__#1_label_G 5 6\n",
   )
@@ -40,6 +40,27 @@ def test_xd_rows_with_blanks_and_mp4(tmp_path):
     "A Film 2__#00-01_label_B1-0-0": ((10, 20), (30, 40)),
     "v=x__#1_label_G": ((5, 6),),
   }
+
+
+def test_xd_rows_of_triples(tmp_path):
+  rows, findings = parse_rows(
+    SOURCE,
+    tmp_path,
+    "A Film 2__#1_label_B2-G-0.mp4 B2 10 20 G 30 40\nv__#1_label_G\tG\t5\t6\n",
+  )
+  assert not findings
+  assert {name: row.spans for name, row in rows.items()} == {
+    "A Film 2__#1_label_B2-G-0": ((10, 20), (30, 40)),
+    "v__#1_label_G": ((5, 6),),
+  }
+
+
+def test_xd_triples_of_unknown_classes_are_refused_once(tmp_path):
+  rows, (item,) = parse_rows(
+    SOURCE, tmp_path, "v_label_G B3 1 2\nw_label_G G 1 2 B9 3 4\nx_label_G 1\n"
+  )
+  assert not rows
+  assert item.detail.startswith("lines of a form that is not known: 3, ")
 
 
 def test_xd_violence_with_audio(xd):
@@ -169,8 +190,8 @@ def spoil_xd(xd, what):
     xd.annotations.write_text(text + "v=d__#1_label_A 5 6\n")
   elif what == "no_row":
     xd.annotations.write_text(text.splitlines(True)[0])
-  elif what == "late_start":
-    xd.annotations.write_text(text.replace("100 128", "128 130"))
+  elif what == "late_end":
+    xd.annotations.write_text(text.replace("100 128", "128 161"))
 
 
 XD_FAULTS = {
@@ -182,7 +203,7 @@ XD_FAULTS = {
   "class": "unknown-class: 1 .*B3-0-0__0.npy: classes 'B3-0-0'; allowed: A",
   "normal_span": "bad-span: 1 .*label_A: normal by its name",
   "no_row": "no-annotation: 1 .* Film No. 2.* without a row",
-  "late_start": "bad-span: 1 .* span 128-130 does not fit .* 128 frames",
+  "late_end": "bad-span: 1 .* span 128-161 does not fit .* 128 frames",
 }
 
 
