@@ -3,11 +3,12 @@
 Makes a folder with as many files as the official one (1610 training videos of
 10 crops, 290 x 10 for the test, 69 355 test snippets, the two longest of 6749)
 and random features of 1024 channels in float16, about 8 GB, then runs each
-stage in a process of its own and prints its time and its peak memory.
+stage in a process of its own and prints its time and its peak memory. With
+--whole, a file has all crops of a video, [T, 10, 2048], about 15 GB.
 Training videos are shorter than the real ones, and the lengths of all but the
 longest test videos are made up.
 
-  python -m benchmarks.full_ucf --root DIR [--share 1.0] [--keep]
+  python -m benchmarks.full_ucf --root DIR [--share 1.0] [--whole] [--keep]
 """
 
 import argparse
@@ -25,7 +26,9 @@ from tqdm import tqdm
 
 from adplg_jax.data.schema import SNIPPET_FRAMES
 
-WIDTH = 1024
+# Channels of a file with one crop, and of one with all crops.
+WIDTHS = {False: 1024, True: 2048}
+VARIANTS = {False: "i3d", True: "whole"}
 CROPS = 10
 COUNTS = {"train": (810, 800), "test": (140, 150)}
 TEST_SNIPPETS, LONGEST = 69_355, 6_749
@@ -42,12 +45,15 @@ def main() -> int:
   parser = argparse.ArgumentParser(prog="python -m benchmarks.full_ucf")
   parser.add_argument("--root", required=True, type=Path)
   parser.add_argument("--share", type=float, default=1.0, help="of the videos")
+  parser.add_argument(
+    "--whole", action="store_true", help="all crops of a video in one file"
+  )
   parser.add_argument("--keep", action="store_true", help="leave the files")
   parser.add_argument("--stage", choices=STAGES)
   arguments = parser.parse_args()
   root = arguments.root
   if arguments.stage:
-    run_stage(arguments.stage, root, arguments.share)
+    run_stage(arguments.stage, root, arguments.share, whole=arguments.whole)
     return 0
   if root.exists() and any(root.iterdir()):
     print(f"{root} is not empty; name a new folder.", file=sys.stderr)
@@ -55,20 +61,22 @@ def main() -> int:
   for stage in STAGES:
     module = [sys.executable, "-m", "benchmarks.full_ucf"]
     command = [*module, "--stage", stage, "--root", str(root)]
-    subprocess.run([*command, "--share", str(arguments.share)], check=True)
+    command += ["--share", str(arguments.share)]
+    command += ["--whole"] * arguments.whole
+    subprocess.run(command, check=True)
   if not arguments.keep:
     shutil.rmtree(root)
   return 0
 
 
-def run_stage(stage: str, root: Path, share: float) -> None:
+def run_stage(stage: str, root: Path, share: float, *, whole: bool) -> None:
   """Runs a stage and prints what it took."""
   start = time.perf_counter()
   facts = {
-    "make": lambda: make(root, share),
-    "prepare": lambda: prepare(root),
-    "epoch": lambda: epoch(root),
-    "evaluate": lambda: evaluate(root),
+    "make": lambda: make(root, share, whole=whole),
+    "prepare": lambda: prepare(root, VARIANTS[whole]),
+    "epoch": lambda: epoch(root, VARIANTS[whole]),
+    "evaluate": lambda: evaluate(root, VARIANTS[whole]),
   }[stage]()
   taken = {
     "stage": stage,
@@ -79,10 +87,11 @@ def run_stage(stage: str, root: Path, share: float) -> None:
   print(json.dumps(taken | facts), flush=True)
 
 
-def make(root: Path, share: float) -> dict[str, int]:
+def make(root: Path, share: float, *, whole: bool) -> dict[str, int]:
   """Writes the feature files and the annotations."""
   rng = np.random.default_rng(0)
-  noise = rng.random((LONGEST + CROPS, WIDTH), np.float32).astype(np.float16)
+  shape = (LONGEST + CROPS, WIDTHS[whole])
+  noise = rng.random(shape, np.float32).astype(np.float16)
   files = size = 0
   rows = []
   for split, (anomalous, normal) in COUNTS.items():
@@ -94,10 +103,22 @@ def make(root: Path, share: float) -> dict[str, int]:
       folder = root / "features" / split / "RGB" / folder
       folder.mkdir(parents=True, exist_ok=True)
       offset = int(rng.integers(LONGEST + 1 - length))
-      for crop in range(CROPS):
-        path = folder / f"{name}{f'__{crop}' if crop else ''}.npy"
-        np.save(path, noise[offset + crop : offset + crop + length])
-        files, size = files + 1, size + path.stat().st_size
+      # No two videos have the same features.
+      crops = [
+        noise[offset + crop : offset + crop + length] + np.float16(files)
+        for crop in range(CROPS)
+      ]
+      arrays = (
+        {f"{name}_i3d.npy": np.stack(crops, axis=1)}
+        if whole
+        else {
+          f"{name}{f'__{crop}' if crop else ''}.npy": array
+          for crop, array in enumerate(crops)
+        }
+      )
+      for file, array in arrays.items():
+        np.save(folder / file, array)
+        files, size = files + 1, size + (folder / file).stat().st_size
       if split == "test":
         rows.append(annotation(name, label, SNIPPET_FRAMES * length, rng))
   (root / "annotations.txt").write_text("".join(rows))
@@ -139,13 +160,13 @@ def annotation(
   return f"{name}.mp4  Abuse  {start}  {start + frames // 8}  -1  -1\n"
 
 
-def prepare(root: Path) -> dict[str, int]:
+def prepare(root: Path, variant: str) -> dict[str, int]:
   """Prepares the data set as the command line does."""
   from adplg_jax.prepare import __main__ as command
 
   status = command.main(
     [
-      "ucf_crime:i3d",
+      f"ucf_crime:{variant}",
       *("--features", str(root / "features")),
       *("--annotations", str(root / "annotations.txt")),
       *("--data_dir", str(root / "data"), "--dtype", "float16"),
@@ -161,11 +182,11 @@ def prepare(root: Path) -> dict[str, int]:
   }
 
 
-def narrow_config(root: Path) -> Any:
+def narrow_config(root: Path, variant: str) -> Any:
   """UCF-Crime with a model narrow enough for two CPU cores."""
   from adplg_jax.configs import ucf_crime
 
-  config: Any = ucf_crime.get_config("i3d")
+  config: Any = ucf_crime.get_config(variant)
   config.data_dir = str(root / "data")
   config.data.cache_gib = 0.0
   config.snippet.model.update(
@@ -181,11 +202,11 @@ def narrow_config(root: Path) -> Any:
   return config
 
 
-def epoch(root: Path) -> dict[str, float]:
+def epoch(root: Path, variant: str) -> dict[str, float]:
   """Reads each training crop of the smaller class once, in batches."""
   from adplg_jax.experiment import open_experiment
 
-  config = narrow_config(root)
+  config = narrow_config(root, variant)
   experiment = open_experiment(config)
   size = config.batch_size
   data = experiment.dataset
@@ -201,14 +222,14 @@ def epoch(root: Path) -> dict[str, float]:
   }
 
 
-def evaluate(root: Path) -> dict[str, float]:
+def evaluate(root: Path, variant: str) -> dict[str, float]:
   """Scores the test split with a narrow model as it is at the start."""
   import jax
 
   from adplg_jax.experiment import open_experiment
   from adplg_jax.scoring import metrics, scorer
 
-  experiment = open_experiment(narrow_config(root))
+  experiment = open_experiment(narrow_config(root, variant))
   with jax.set_mesh(experiment.mesh):
     videos = scorer.score_split(
       experiment.config,

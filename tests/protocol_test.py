@@ -128,7 +128,7 @@ def test_xd_violence(tmp_path):
 
 def test_shanghaitech(tmp_path):
   masks, _ = layouts.shanghaitech(tmp_path)
-  for name, snippets in {"03_0031": [3], "07_008": [0], "12_0149": []}.items():
+  for name, snippets in {"03_0031": [3], "07_0008": [0], "12_149": []}.items():
     plant(list((tmp_path / "test").glob(f"{name}_*.npy")), snippets)
   results = score(
     tmp_path,
@@ -137,8 +137,8 @@ def test_shanghaitech(tmp_path):
     *("--features", tmp_path, "--annotations", masks),
   )
   # 03_0031: frames 48 to 63, anomalous from 50 on (the mask's last value goes
-  # on behind its 60 frames). 07_008: frames 0 to 15, of which 10 to 15 are;
-  # the mask of 90 frames is cut to 80. 12_0149 has no mask.
+  # on behind its 60 frames). 07_0008: frames 0 to 15, of which 10 to 15 are;
+  # the mask of 90 frames is cut to 80. 12_149 has no mask.
   check(results, (20, 34), (12, 174))
 
 
