@@ -20,8 +20,8 @@ _FIRST_UPDATES = 100
 _WINDOW = 20
 # Of the two losses from 1, where a uniform attention has them.
 _UNIFORM = 1e-3
-# Deviation of logits from video to video, below which they are the same.
-_SAME = 1e-2
+# Deviation of scores from video to video, below which they are the same.
+_SAME = 1e-3
 
 
 class LearningWatch:
@@ -78,8 +78,7 @@ class LearningWatch:
       self._said = True
       logging.warning(
         "Step %d: the snippet branch has learnt nothing: it gives all test "
-        "videos the same scores (at the same place their logits deviate by "
-        "%.1g). %s",
+        "videos the same scores (at the same place they deviate by %.1g). %s",
         step,
         spread,
         self._cure(),
@@ -100,7 +99,7 @@ class LearningWatch:
 
 
 def score_spread(videos: Sequence[VideoScore]) -> float:
-  """Deviation of logits from video to video at one place, mean over places.
+  """Deviation of scores from video to video at one place, mean over places.
 
   A score may depend on the place alone, by the position tables; then it is 0,
   as for constant scores.
@@ -112,12 +111,10 @@ def score_spread(videos: Sequence[VideoScore]) -> float:
     The deviation; infinite where no place has two videos.
   """
   longest = max(len(video.snippet_scores) for video in videos)
-  logits = np.full((len(videos), longest), np.nan)
-  for row, video in zip(logits, videos, strict=True):
-    # Saturated scores would be infinite.
-    scores = np.clip(video.snippet_scores, 1e-7, 1 - 1e-7)
-    row[: len(scores)] = np.log(scores) - np.log1p(-scores)
-  shared = logits[:, np.isfinite(logits).sum(axis=0) > 1]
+  scores = np.full((len(videos), longest), np.nan)
+  for row, video in zip(scores, videos, strict=True):
+    row[: len(video.snippet_scores)] = video.snippet_scores
+  shared = scores[:, np.isfinite(scores).sum(axis=0) > 1]
   if not shared.size:
     return float("inf")
   return float(np.nanstd(shared, axis=0).mean())
