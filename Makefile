@@ -17,7 +17,7 @@ test: $(VENV)/.test
 	  $(RUN) -m pytest -m "not slow" -n 2 --dist loadfile
 
 test-all: $(VENV)/.test
-	$(RUN) -m pytest
+	$(RUN) -m pytest -n 2 --dist loadfile
 
 lint: $(VENV)/.test
 	$(VENV)/bin/ruff check .
