@@ -2,7 +2,13 @@
 
 import dataclasses
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import (
+  Callable,
+  Collection,
+  Iterator,
+  Mapping,
+  Sequence,
+)
 from pathlib import Path
 
 from adplg_jax.prepare.crops import Part, check_counts, make_crops
@@ -44,7 +50,7 @@ def list_videos(
   lists: Sequence[Path],
   findings: Findings,
   *,
-  test_names: Collection[str] = (),
+  is_test: Callable[[str], bool] | None = None,
   besides: Collection[Path] = (),
 ) -> Listing:
   """Lists a data set's videos.
@@ -56,7 +62,8 @@ def list_videos(
     lists: Lists of the splits; they choose among the files, their order is
       kept, and they win over the names of folders.
     findings: Gathers files and lines that do not fit.
-    test_names: Test videos, where neither lists nor folders tell.
+    is_test: Whether a video is tested, where neither lists nor folders tell;
+      None where that is not known of all.
     besides: Files and folders that hold no features.
 
   Returns:
@@ -73,7 +80,7 @@ def list_videos(
   for split_list in _not_audio(read, findings):
     splits.add_list(split_list, read, naming, features.official_test_crop)
   listed = "test" in splits.chosen
-  splits.add_others(test_names)
+  splits.add_others(is_test)
   videos = _make_videos(splits.chosen, found, features, folder, findings)
   return Listing(
     videos,
@@ -213,11 +220,11 @@ class _Splits:
         entry.name.video,
       )
 
-  def add_others(self, test_names: Collection[str]) -> None:
+  def add_others(self, is_test: Callable[[str], bool] | None) -> None:
     """Chooses the videos of splits that no list gives, and leaves out others.
 
     Args:
-      test_names: Test videos where folders do not tell.
+      is_test: Whether a video is tested, where folders do not tell.
     """
     listed = set(self.chosen)
     known = {video for own in self.chosen.values() for video in own}
@@ -231,10 +238,8 @@ class _Splits:
       if video in known:
         continue
       split, told = folders[video], "the names of folders"
-      if split is None and test_names:
-        split, told = "train", "the annotations"
-        if video in test_names:
-          split = "test"
+      if split is None and is_test is not None:
+        split, told = SPLITS[is_test(video)], "the annotations"
       elif split is None and len(listed or by_folder) == 1:
         (given,) = listed or by_folder
         split = SPLITS[given == SPLITS[0]]

@@ -327,8 +327,7 @@ def _check_streams(name: str, rows: list[_Row], findings: Findings) -> None:
   if any(row.part.stream for row in rows):
     return
   streams = {
-    row.where: set(words(str(row.part.path.name))) & set(STREAMS)
-    for row in rows
+    row.where: set(words(str(row.part.path))) & set(STREAMS) for row in rows
   }
   if len({frozenset(own) for own in streams.values()}) > 1:
     told = sorted(set().union(*streams.values()))

@@ -7,8 +7,8 @@ A data set of this kind is one module in `sources/`, a subclass of
 import abc
 import argparse
 import dataclasses
+from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Collection as Names
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
 
@@ -83,6 +83,13 @@ class OfficialSource(FileNaming, Source):
       PreparationError: They cannot be read.
     """
 
+  def test_videos(
+    self, annotations: Annotations
+  ) -> Callable[[str], bool] | None:
+    """How to tell a test video from the annotations; None for not at all."""
+    names = annotations.test_videos
+    return names.__contains__ if names else None
+
   def layout(self, variant: str) -> Features:
     """What the files of a variant have to hold."""
     return self.features.get(variant, Features(self.expected, audio=None))
@@ -154,7 +161,7 @@ class OfficialSource(FileNaming, Source):
       Path(options.features),
       lists,
       findings,
-      test_names=annotations.test_videos if annotations else (),
+      is_test=self.test_videos(annotations) if annotations else None,
       besides=[*lists, *truths],
     )
     if options.ground_truth and self.array_needs_list and not listing.listed:

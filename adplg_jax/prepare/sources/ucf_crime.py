@@ -2,10 +2,11 @@
 
 import dataclasses
 import re
+from collections.abc import Callable
 from pathlib import Path, PurePath
 from typing import ClassVar
 
-from adplg_jax.prepare.annotation import SpanAnnotations
+from adplg_jax.prepare.annotation import Annotations, SpanAnnotations
 from adplg_jax.prepare.annotation_rows import Row, bare_name, read_rows
 from adplg_jax.prepare.findings import Findings
 from adplg_jax.prepare.layout import Expected, Features
@@ -131,6 +132,19 @@ class UcfCrime(OfficialSource):
     # Some files have the anomalous videos alone.
     normal_rows = any(name.startswith(NORMAL) for name in rows.videos)
     return SpanAnnotations(rows, normal_rows)
+
+  def test_videos(
+    self, annotations: Annotations
+  ) -> Callable[[str], bool] | None:
+    """Those with a row; without rows of normal videos, these by their names.
+
+    Normal_Videos_003_x264 is tested, Normal_Videos003_x264 is not.
+    """
+    told = super().test_videos(annotations)
+    if told is not None or not isinstance(annotations, SpanAnnotations):
+      return told
+    rows = annotations.rows.videos
+    return lambda video: video in rows or video.startswith(f"{NORMAL}_Videos_")
 
 
 def parse_row(line: str) -> Row | None:

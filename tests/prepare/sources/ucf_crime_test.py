@@ -320,3 +320,23 @@ def test_all_faults_are_gathered_and_may_be_left_out(ucf):
   assert "not-finite: 1" in printed
   assert "Abuse028_x264" not in videos(ucf.open().test)
   assert list(videos(ucf.open().train_anomalous)) == ["Arson022_x264"]
+
+
+def test_rows_of_anomalous_videos_alone_and_names_tell_the_split(ucf):
+  rows = ucf.annotations.read_text().splitlines(True)
+  ucf.annotations.write_text("".join(r for r in rows if "Normal" not in r))
+  files = ucf.root / "files"
+  for folder in sorted(ucf.root.glob("t*/RGB/*")):
+    for path in folder.iterdir():
+      # Without train or test in the folders' names.
+      target = files / folder.name.replace("Training", "").replace(
+        "Testing", ""
+      )
+      target.mkdir(parents=True, exist_ok=True)
+      path.rename(target / path.name)
+  ucf.features = files
+  assert ucf.prepare()[0] == 0
+  assert {name for name, _ in videos(ucf.open().test).items()} == {
+    *("Abuse028_x264", "RoadAccidents001_x264"),
+    *("Normal_Videos_003_x264", "Normal_Videos_010_x264"),
+  }
