@@ -5,6 +5,10 @@ RUN := $(VENV)/bin/python
 INSTALL := $(VENV)/bin/pip install --quiet --disable-pip-version-check \
   -c constraints.txt -e
 
+# Programs with little optimization, each compiled in one piece.
+FAST_COMPILATION := --xla_backend_optimization_level=0 \
+  --xla_cpu_parallel_codegen_split_count=1
+
 .PHONY: demo test test-all lint wheel clean
 
 demo: $(VENV)/.demo
@@ -13,7 +17,7 @@ demo: $(VENV)/.demo
 # Two workers, and programs compiled with little optimization: compiling takes
 # most of the time. test-all runs everything as it is used.
 test: $(VENV)/.test
-	XLA_FLAGS="--xla_backend_optimization_level=0 $(XLA_FLAGS)" \
+	XLA_FLAGS="$(FAST_COMPILATION) $(XLA_FLAGS)" \
 	  $(RUN) -m pytest -m "not slow" -n 2 --dist loadfile
 
 test-all: $(VENV)/.test
