@@ -29,9 +29,9 @@ ALLOWED = {
     "run.sharding",
     "train_state",
   ),
-  "run": ("configs", "data.normalize"),
+  "run": ("configs", "data.frames", "data.normalize"),
   "data": (),
-  "prepare": ("data",),
+  "prepare": ("configs", "data"),
   "scoring": ("data", "method", "run"),
   "report": ("data.frames", "run.files", "scoring"),
   "experiment": (

@@ -69,7 +69,12 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
   parser.set_defaults(source=source)
   if variant:
     parser.set_defaults(variant=variant)
-  return parser.parse_args(argv[1:])
+  arguments = parser.parse_args(argv[1:])
+  if variant and arguments.variant != variant:
+    parser.error(
+      f"{argv[0]} and {arguments.variant} are two names; give one of them."
+    )
+  return arguments
 
 
 def _parser(source: Source, called: str) -> argparse.ArgumentParser:

@@ -6,14 +6,15 @@ import dataclasses
 import re
 from collections.abc import Callable, Sequence
 
+from adplg_jax.configs import base
 from adplg_jax.data.frames import SPAN_ENDS
 from adplg_jax.data.schema import FEATURE_TYPES
 from adplg_jax.prepare.findings import Findings, PreparationError
 from adplg_jax.prepare.scan import Rules
 from adplg_jax.prepare.videos import Video
 
-# A configuration's argument may be one of these instead of a name.
-_PRESETS = ("official", "fixed")
+# N unless --segments says otherwise.
+DEFAULT_SEGMENTS: int = base.get_config().num_segments
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -30,7 +31,7 @@ class Options:
   """
 
   variant: str
-  num_segments: int = 64
+  num_segments: int = DEFAULT_SEGMENTS
   dtype: str = "float32"
   skip_bad: tuple[str, ...] = ()
   span_ends: str = "exclusive"
@@ -97,7 +98,7 @@ class Source(abc.ABC):
   """
 
   name: str
-  default_segments: int = 64
+  default_segments: int = DEFAULT_SEGMENTS
 
   @abc.abstractmethod
   def add_arguments(self, parser: argparse.ArgumentParser) -> None:
@@ -156,7 +157,7 @@ def check_name(what: str, name: str) -> None:
       f"{what} {name!r}; allowed: letters, digits, _ . - after a first letter "
       "or digit."
     )
-  if name in _PRESETS:
+  if name in base.PRESETS:
     raise PreparationError(
       f"{what} {name!r}, which is a preset's name "
       "(--config=DATA_SET:NAME,PRESET); choose another."

@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from adplg_jax.data.frames import SPAN_ENDS
 from adplg_jax.run.config import flatten
 
 
@@ -66,7 +67,7 @@ _RULES = {
   "switches.smooth_axis": _one_of("batch", "time"),
   "switches.history_key": _one_of("video", "crop"),
   "switches.bce": _one_of("probabilities", "logits"),
-  "switches.span_ends": _one_of("exclusive", "inclusive"),
+  "switches.span_ends": _one_of(*SPAN_ENDS),
   "switches.average_precision": _one_of("trapezoid", "step"),
   "checkpoint.keep_every_steps": _AT_LEAST_0,
   "selection.split": _one_of("test", "validation"),

@@ -46,3 +46,30 @@ def test_preparing_needs_no_tensorflow(tmp_path):
   assert done.stdout.splitlines()[-1] == "[]"
   assert "writing: 100%" in done.stderr
   assert "file/s" in done.stderr
+
+
+@pytest.mark.parametrize(
+  ("arguments", "message"),
+  [
+    (["folder:one", "--name", "two", "--manifest", "m"], "one and two are two"),
+    (["synthetic:tiny", "--variant", "small"], "tiny and small are two names"),
+  ],
+)
+def test_two_names_are_refused(capsys, arguments, message):
+  with pytest.raises(SystemExit):
+    prepare.main(arguments)
+  assert message in capsys.readouterr().err
+
+
+def test_an_unknown_synthetic_variant_leaves_nothing(tmp_path, capsys):
+  arguments = ["synthetic:nosuch", "--data_dir", str(tmp_path / "data")]
+  assert prepare.main(arguments) == 1
+  assert "'nosuch'; allowed: " in capsys.readouterr().err
+  assert not (tmp_path / "data").exists()
+
+
+def test_a_folder_data_set_is_named_as_others_are(mine):
+  arguments = ["folder:mine", "--manifest", str(mine.root / "manifest.csv")]
+  arguments += ["--data_dir", str(mine.root / "data"), "--segments", "4"]
+  assert prepare.main(arguments) == 0
+  assert len(mine.open().test) == 4

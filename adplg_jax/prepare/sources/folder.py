@@ -17,7 +17,7 @@ from adplg_jax.prepare.source import (
   check_name,
   common_options,
 )
-from adplg_jax.prepare.videos import Video
+from adplg_jax.prepare.videos import SPLITS, Video
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -52,8 +52,7 @@ class Folder(Source):
       "--name",
       dest="variant",
       metavar="NAME",
-      required=True,
-      help="name of the data set",
+      help="name of the data set, as folder:NAME gives it, too",
     )
     parser.add_argument(
       "--manifest", default="", help="manifest.csv (docs/own_features.md)"
@@ -118,7 +117,7 @@ class Folder(Source):
 
 def _summarize(videos: Sequence[Video]) -> list[str]:
   lines = []
-  for split in ("train", "test"):
+  for split in SPLITS:
     own = [video for video in videos if video.split == split]
     crops = sum(len(video.crops) for video in own)
     anomalous = sum(video.label for video in own)

@@ -2,6 +2,7 @@
 
 import argparse
 
+from adplg_jax.configs import synthetic as config
 from adplg_jax.prepare.findings import Findings, PreparationError
 from adplg_jax.prepare.scan import Rules
 from adplg_jax.prepare.source import (
@@ -22,7 +23,7 @@ class Synthetic(Source):
   """Videos that the package makes itself."""
 
   name = "synthetic"
-  default_segments = 32
+  default_segments = config.get_config().num_segments
 
   def add_arguments(self, parser: argparse.ArgumentParser) -> None:
     """See Source."""
@@ -30,6 +31,7 @@ class Synthetic(Source):
 
   def options(self, arguments: argparse.Namespace) -> Options:
     """See Source."""
+    self._check_variant(arguments.variant)
     return Options(**common_options(arguments))
 
   def usage(self, variant: str) -> str:
