@@ -110,7 +110,7 @@ def _parser(source: Source, called: str) -> argparse.ArgumentParser:
 def _kinds(text: str) -> tuple[str, ...]:
   if text == "all":
     return SKIPPABLE
-  kinds = tuple(text.split(","))
+  kinds = tuple(kind.strip() for kind in text.split(","))
   for kind in kinds:
     if kind not in SKIPPABLE:
       raise argparse.ArgumentTypeError(

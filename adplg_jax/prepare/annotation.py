@@ -14,7 +14,12 @@ import numpy as np
 from adplg_jax.data.frames import mask_to_spans
 from adplg_jax.prepare.annotation_rows import Rows
 from adplg_jax.prepare.feature_files import FeatureFileError, read_flags
-from adplg_jax.prepare.findings import Findings, PreparationError
+from adplg_jax.prepare.findings import (
+  UNCERTAIN,
+  Findings,
+  PreparationError,
+)
+from adplg_jax.prepare.naming import words
 from adplg_jax.prepare.videos import Video
 
 
@@ -96,7 +101,7 @@ class SpanAnnotations(Annotations):
         "normal by its name, but annotated with spans; correct either.",
         video.name,
       )
-    if row.category not in (None, video.category):
+    if row.category is not None and not _same_class(row.category, video):
       findings.add(
         "list-label",
         video.name,
@@ -110,6 +115,13 @@ class SpanAnnotations(Annotations):
       exact_spans=self.rows.exact,
       annotated_frames=row.frames,
     )
+
+
+def _same_class(word: str, video: Video) -> bool:
+  """Whether a word of an annotation names a video's class."""
+  if "normal" in words(word):
+    return not video.label
+  return word.lower() == video.category.lower()
 
 
 def _find_missing(what: str, video: Video, findings: Findings) -> None:
@@ -128,21 +140,23 @@ def _find_surplus(
   findings: Findings,
   left_out: Collection[str],
 ) -> None:
+  if any(item.kind in UNCERTAIN for item in findings.items):
+    return
   splits = {video.name: video.split for video in videos}
   unreadable = {item.video for item in findings.items} - set(splits)
   for name in names:
     split = splits.get(name)
     if split != "test" and name not in unreadable:
       if split:
-        where = "is a training video here"
+        where = "is a training video here; use the official split"
       elif name in left_out:
-        where = "is not in the list"
+        where = "is not in the list; use the list of the annotated videos"
       else:
-        where = "has no feature file"
+        where = "has no feature file; extract it"
       findings.add(
         "no-video",
         name,
-        f"is annotated, but {where}; extract it, or use the official split.",
+        f"is annotated, but {where}.",
         name,
       )
 

@@ -5,6 +5,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 Shape = tuple[int, ...]
+# Crops that are made of a video, apart from a single one.
+_CROPS = {5, 10}
 
 
 def find_swapped(
@@ -35,10 +37,25 @@ def _three_axes(
   shapes: Mapping[Path, Shape], crops: int | None
 ) -> Iterator[tuple[Path, str]]:
   if crops is None:
-    alone = all(shape[0] == 1 for shape in shapes.values())
-    crops = 1 if alone else _shared_size(list(shapes.values()))
+    firsts = {shape[0] for shape in shapes.values()}
+    crops = _shared_size(list(shapes.values()))
+    # More crops than anyone makes: videos of as many segments each.
+    if firsts == {1} or (
+      len(shapes) > len(firsts) == 1
+      and firsts <= _CROPS
+      and crops is not None
+      and crops > max(_CROPS)
+    ):
+      (crops,) = firsts
   for path, shape in shapes.items():
-    if shape[1] != crops and shape[0] in (1, crops):
+    if shape[2] in _CROPS and shape[1] > max(_CROPS) and shape[2] != shape[1]:
+      yield (
+        path,
+        f"shape is {shape}, which would be {shape[1]} crops of {shape[2]} "
+        "channels, but the last axis counts the crops here; [T, C, D] "
+        "(snippets, crops, channels) is needed: save array.transpose(0, 2, 1).",
+      )
+    elif shape[1] != crops and shape[0] in (1, crops):
       yield (
         path,
         f"shape is {shape}, which would be {shape[0]} snippets of {shape[1]} "

@@ -10,7 +10,12 @@ from typing import Any, NamedTuple
 
 from adplg_jax.data import schema
 from adplg_jax.prepare import scale as scale_lib
-from adplg_jax.prepare.findings import Findings, PreparationError, describe
+from adplg_jax.prepare.findings import (
+  UNCERTAIN,
+  Findings,
+  PreparationError,
+  describe,
+)
 from adplg_jax.prepare.scan import Rules, scan
 from adplg_jax.prepare.source import Collection, Options
 from adplg_jax.prepare.videos import SPLITS, Video
@@ -32,10 +37,6 @@ class Checked(NamedTuple):
   incomplete: str
   summary: list[str]
   statistics: dict[str, Any] | None = None
-
-
-# With these, it is not known which videos there are.
-_UNCERTAIN = frozenset({"manifest", "unknown-name", "unknown-class"})
 
 
 def check(collection: Collection, options: Options) -> Checked:
@@ -60,15 +61,21 @@ def check(collection: Collection, options: Options) -> Checked:
   videos = collection.annotate(videos)
   for video in videos:
     check_frames(video, findings, collection.rules)
-  if all(item.kind not in _UNCERTAIN for item in findings.items):
+  if all(item.kind not in UNCERTAIN for item in findings.items):
     check_classes(collection.videos, findings)
   summary = [*collection.summarize(videos)]
   if statistics is not None:
     summary.append(scale_lib.describe(statistics))
+  lengths = {video.snippets for video in videos}
+  if len(lengths) == 1 and len(videos) > len(lengths):
+    summary.append(
+      f"note: all videos have {lengths.pop()} rows; a row must be a snippet of "
+      "a fixed number of frames, not a segment of its video"
+    )
   summary += findings.note_lines()
   try:
     dropped = findings.dropped(
-      options.skip_bad, lambda names: _emptied(collection.videos, names)
+      options.skip_bad, lambda names: _emptied(videos, names)
     )
   except PreparationError as error:
     raise PreparationError("\n".join([*summary, str(error)])) from error
@@ -85,22 +92,24 @@ def check(collection: Collection, options: Options) -> Checked:
 
 
 def _emptied(videos: Sequence[Video], dropped: Collection_[str]) -> str:
-  """Which classes of which splits dropping some videos leaves empty."""
-  kinds = [_kind(video) for video in videos]
-  kept = {_kind(video) for video in videos if video.name not in dropped}
-  return ", no ".join(kind for kind in dict.fromkeys(kinds) if kind not in kept)
+  """Which classes of which splits are empty without some videos."""
+  kept = {_kind(v.split, v.label) for v in videos if v.name not in dropped}
+  kinds = [_kind(split, label) for split in SPLITS for label in (0, 1)]
+  return ", no ".join(kind for kind in kinds if kind not in kept)
 
 
-def _kind(video: Video) -> str:
-  split = {"train": "training", "test": "test"}[video.split]
-  return f"{('normal', 'anomalous')[video.label]} {split} video"
+def _kind(split: str, label: int) -> str:
+  name = {"train": "training", "test": "test"}[split]
+  return f"{('normal', 'anomalous')[label]} {name} video"
 
 
 def _left_out(
   videos: Sequence[Video], dropped: Collection_[str], findings: Findings
 ) -> list[str]:
   """What --skip-bad left out: how many videos of each kind, and why."""
-  counts = Counter(_kind(video) for video in videos if video.name in dropped)
+  counts = Counter(
+    _kind(video.split, video.label) for video in videos if video.name in dropped
+  )
   what = ", ".join(f"{count} {kind}s" for kind, count in counts.items())
   return [
     f"Left out by --skip-bad: {what or 'no video, files alone'}",

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from adplg_jax.prepare.axes import find_swapped
+from adplg_jax.prepare.axes import Shape, find_swapped
 from adplg_jax.prepare.feature_files import (
   FeatureFileError,
   Header,
@@ -30,6 +30,7 @@ class Part:
     crop: Which crop it holds; None for the next one, or for all that it has.
     rows: The rows of the file that are the video's, None for all.
     stream: Files of different streams are joined by channel.
+    split: Shapes are compared within a split, and a stream of it.
     audio: Audio of the same video, to be joined to each crop.
   """
 
@@ -38,7 +39,13 @@ class Part:
   crop: int | None = None
   rows: Rows | None = None
   stream: str = ""
+  split: str = ""
   audio: Path | None = None
+
+  def described(self) -> str:
+    """The file, with its rows where these are some."""
+    rows = "" if self.rows is None else f" rows {self.rows[0]}-{self.rows[1]}"
+    return f"{self.path}{rows}"
 
 
 def make_crops(
@@ -60,12 +67,15 @@ def make_crops(
     Crops by video, in order; () for a video without a usable file.
   """
   headers = _read_headers(parts, findings)
-  whole = {part.path for part in parts if part.rows is None}
-  swapped = find_swapped(
-    {path: header.shape for path, header in headers.items() if path in whole},
-    crops=crops,
-    width=width,
-  )
+  swapped: dict[Path, str] = {}
+  shapes: dict[tuple[str, str], dict[Path, Shape]] = defaultdict(dict)
+  for part in parts:
+    if part.rows is None and part.path in headers:
+      shape = headers[part.path].shape
+      shapes[part.split, part.stream][part.path] = shape
+  for own in shapes.values():
+    swapped |= find_swapped(own, crops=crops, width=width)
+  streams = list(dict.fromkeys(part.stream for part in parts))
   by_video: dict[str, list[Part]] = defaultdict(list)
   bad = set()
   for part in parts:
@@ -76,7 +86,9 @@ def make_crops(
     elif part.path not in headers:
       bad.add(part.video)
   return {
-    video: () if video in bad else _crops(video, own, headers, findings)
+    video: ()
+    if video in bad
+    else _crops(video, own, streams, headers, findings)
     for video, own in by_video.items()
   }
 
@@ -112,11 +124,12 @@ def _read_headers(
 def _crops(
   video: str,
   parts: Sequence[Part],
+  names: Sequence[str],
   headers: Mapping[Path, Header],
   findings: Findings,
 ) -> tuple[FileCrop, ...]:
-  """A video's crops, its streams joined."""
-  streams: dict[str, dict[int, FileCrop]] = defaultdict(dict)
+  """A video's crops, its streams joined in the order of `names`."""
+  streams: dict[str, dict[int, FileCrop]] = {name: {} for name in names}
   for part in parts:
     own = streams[part.stream]
     shape = headers[part.path].shape
@@ -135,6 +148,16 @@ def _crops(
       own[index] = FileCrop(
         index, part.path, column, part.rows, audio=part.audio
       )
+  lacking = [repr(name) for name in names if not streams[name]]
+  if lacking:
+    findings.add(
+      "missing-file",
+      video,
+      f"has no file of stream {', '.join(lacking)}; other videos have the "
+      f"streams {', '.join(map(repr, names))}, and all need the same.",
+      video,
+    )
+    return ()
   first, *others = streams.values()
   for stream, own in zip(list(streams)[1:], others, strict=True):
     if own.keys() != first.keys():

@@ -2,16 +2,18 @@
 
 import dataclasses
 import os
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from adplg_jax.prepare.file_contents import SUFFIXES, describe
 from adplg_jax.prepare.findings import Findings, PreparationError
 from adplg_jax.prepare.naming import (
+  AUDIO,
   FileName,
   FileNameError,
   FileNaming,
   split_named,
+  words,
 )
 
 
@@ -61,7 +63,8 @@ def find_files(
   skipped = {path.resolve() for path in besides}
   skipped = {path for path in skipped if not real.is_relative_to(path)}
   files = []
-  for path in feature_files(folder, skipped):
+  paths, others = feature_files(folder, skipped)
+  for path in paths:
     relative = path.relative_to(folder)
     split = folder_split(relative)
     within = [s for s, root in roots.items() if path.is_relative_to(root)]
@@ -71,36 +74,77 @@ def find_files(
       if within or not roots:
         findings.add(error.kind, path, str(error))
       continue
+    if set(words(path.parent.name)) & set(AUDIO):
+      name = dataclasses.replace(name, audio=True)
     if within or not roots or name.audio:
       files.append(NamedFile(path, name, within[0] if within else split))
+  _find_others(naming, folder, others, files, findings)
   return files
 
 
-def feature_files(folder: Path, skipped: Collection[Path] = ()) -> list[Path]:
-  """All feature files below a folder, linked folders included, sorted.
+def _find_others(
+  naming: FileNaming,
+  folder: Path,
+  others: Sequence[Path],
+  files: Sequence[NamedFile],
+  findings: Findings,
+) -> None:
+  """Finds files that stand in the place of a video's feature file."""
+  known = {file.name.video for file in files}
+  for path in others:
+    relative = path.relative_to(folder)
+    try:
+      name = naming.parse_name(relative.with_suffix(""))
+    except FileNameError:
+      continue
+    if name.video not in known:
+      findings.add("unreadable", path, f"{describe(path)}.", name.video)
+
+
+def feature_files(
+  folder: Path, skipped: Collection[Path] = ()
+) -> tuple[list[Path], list[Path]]:
+  """All files below a folder, linked folders included, sorted.
 
   Args:
     folder: The folder.
     skipped: Files and folders that are passed over, as real paths.
 
+  Returns:
+    Those with a suffix of feature files, and the others.
+
   Raises:
-    PreparationError: There is no such folder, or none in it.
+    PreparationError: There is no such folder, none in it has such a suffix, or
+      a name is no text.
   """
   if not folder.is_dir():
     raise PreparationError(f"{folder}: no such folder; correct --features.")
   others = []
   files = []
-  for path in _walk(folder, skipped, frozenset()):
+  for path in sorted(_walk(folder, skipped, frozenset())):
+    _check_text(path)
     (files if path.suffix.lower() in SUFFIXES else others).append(path)
   if files:
-    return sorted(files)
+    return files, others
   what = "correct --features."
   if others:
-    first = min(others)
-    what = f"{first}: {describe(first)}"
+    what = f"{others[0]}: {describe(others[0])}"
   raise PreparationError(
     f"{folder}: has no feature file ({', '.join(SUFFIXES)}); {what}"
   )
+
+
+def _check_text(path: Path) -> None:
+  """Refuses names that are not text in the system's encoding."""
+  try:
+    str(path).encode()
+  except UnicodeEncodeError as error:
+    name = os.fsencode(path)
+    raise PreparationError(
+      f"{name!r}: this name is not UTF-8; rename the files, as with convmv -f "
+      "ENCODING -t UTF-8 -r --notest FOLDER, or, if your locale is not UTF-8, "
+      "set PYTHONUTF8=1."
+    ) from error
 
 
 def _walk(

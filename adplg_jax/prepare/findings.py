@@ -41,6 +41,8 @@ KINDS: Mapping[str, str] = {
 NOT_SKIPPED = frozenset(
   {"manifest", "ground-truth", "split-classes", "dead-features"}
 )
+# With these, it is not known which videos there are.
+UNCERTAIN = frozenset({"manifest", "unknown-name", "unknown-class"})
 SKIPPABLE = tuple(kind for kind in KINDS if kind not in NOT_SKIPPED)
 
 

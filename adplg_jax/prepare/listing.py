@@ -13,7 +13,7 @@ from pathlib import Path
 
 from adplg_jax.prepare.crops import Part, check_counts, make_crops
 from adplg_jax.prepare.feature_folders import NamedFile, find_files
-from adplg_jax.prepare.findings import Findings
+from adplg_jax.prepare.findings import Findings, PreparationError
 from adplg_jax.prepare.layout import Features
 from adplg_jax.prepare.naming import FileName, FileNaming
 from adplg_jax.prepare.split_lists import Entry, SplitList, read_list
@@ -70,17 +70,18 @@ def list_videos(
     The videos.
 
   Raises:
-    PreparationError: The folder does not exist, or has no feature file.
+    PreparationError: The folder does not exist, has no feature file, or
+      nothing tells the splits.
   """
   found = find_files(
     naming, folder, findings, official=features.folders, besides=besides
   )
-  splits = _Splits(_by_video(found, findings), findings)
+  splits = _Splits(_by_video(found, findings), is_test, findings)
   read = [read_list(path, naming, findings) for path in lists]
   for split_list in _not_audio(read, findings):
     splits.add_list(split_list, read, naming, features.official_test_crop)
   listed = "test" in splits.chosen
-  splits.add_others(is_test)
+  splits.add_others()
   videos = _make_videos(splits.chosen, found, features, folder, findings)
   return Listing(
     videos,
@@ -140,8 +141,14 @@ class _Splits:
     left_out: Videos that lists leave out.
   """
 
-  def __init__(self, files: _Files, findings: Findings):
+  def __init__(
+    self,
+    files: _Files,
+    is_test: Callable[[str], bool] | None,
+    findings: Findings,
+  ):
     self._files = files
+    self._is_test = is_test
     self._findings = findings
     self._told: dict[str, str] = {}
     self.chosen: dict[str, _Choice] = {}
@@ -182,6 +189,8 @@ class _Splits:
         continue
       matched += 1
       known = split or next(iter(own.values())).split
+      if known is None and self._is_test is not None:
+        known = SPLITS[self._is_test(name.video)]
       if known is None:
         self._findings.add(
           "manifest",
@@ -220,11 +229,11 @@ class _Splits:
         entry.name.video,
       )
 
-  def add_others(self, is_test: Callable[[str], bool] | None) -> None:
+  def add_others(self) -> None:
     """Chooses the videos of splits that no list gives, and leaves out others.
 
-    Args:
-      is_test: Whether a video is tested, where folders do not tell.
+    Raises:
+      PreparationError: Nothing tells the split of some.
     """
     listed = set(self.chosen)
     known = {video for own in self.chosen.values() for video in own}
@@ -238,8 +247,8 @@ class _Splits:
       if video in known:
         continue
       split, told = folders[video], "the names of folders"
-      if split is None and is_test is not None:
-        split, told = SPLITS[is_test(video)], "the annotations"
+      if split is None and self._is_test is not None:
+        split, told = SPLITS[self._is_test(video)], "the annotations"
       elif split is None and len(listed or by_folder) == 1:
         (given,) = listed or by_folder
         split = SPLITS[given == SPLITS[0]]
@@ -252,12 +261,10 @@ class _Splits:
         self.chosen.setdefault(split, {})[video] = dict(own)
         self._told.setdefault(split, told)
     if untold and len(listed) < len(SPLITS):
-      self._findings.add(
-        "manifest",
-        untold[0],
-        f"nothing tells the split of it and {len(untold) - 1} other videos; "
-        "give the lists of both splits by --list, or put the files below "
-        "folders named train and test.",
+      raise PreparationError(
+        f"{untold[0]}: nothing tells the split of it and {len(untold) - 1} "
+        "other videos; give the lists of both splits by --list, or put the "
+        "files below folders named train and test. Nothing was written."
       )
     self.left_out.update(untold)
     if self.left_out:
@@ -332,7 +339,8 @@ def _make_videos(
       if needs_audio and sound is None:
         sound = folder / f"{video}__vggish.npy"
       parts += [
-        Part(video, file.path, crop, audio=sound) for crop, file in own.items()
+        Part(video, file.path, crop, split=split, audio=sound)
+        for crop, file in own.items()
       ]
   crops = make_crops(
     parts, findings, crops=features.crops, width=features.visual_width

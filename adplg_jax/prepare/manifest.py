@@ -29,11 +29,15 @@ OPTIONAL = (
   "window",
   "spans",
   "stream",
+  "crop",
   "rows",
 )
 LABELS = {"0": 0, "1": 1, "normal": 0, "anomalous": 1}
 # Words of file names that tell streams of one video apart.
 STREAMS = ("rgb", "flow", "audio", "vggish", "optical", "motion", "pose")
+
+# What may come before the header: Excel's separator, comments, blank lines.
+_PREAMBLE = re.compile(r"\A([ \t]*(sep=.|#[^\n]*)?\r?\n)+", re.IGNORECASE)
 
 Cells = Mapping[str, str]
 
@@ -100,7 +104,9 @@ def make_videos(
     known = used.add(row)
     if known is not None:
       findings.add(
-        "manifest", where, f"{row.part.path} is already listed at {known}."
+        "manifest",
+        where,
+        f"{row.part.described()} is already listed at {known}.",
       )
       continue
     videos[row.part.video].append(row)
@@ -129,7 +135,7 @@ class _Used:
   """Which rows of which files are already listed."""
 
   def __init__(self):
-    self._known: dict[Path, list[tuple[Rows | None, str]]] = defaultdict(list)
+    self._known: dict[Path, list[_Row]] = defaultdict(list)
 
   def add(self, row: _Row) -> str | None:
     """Adds a row; returns where its file, or part of it, is listed already.
@@ -138,27 +144,29 @@ class _Used:
     """
     own = self._known[row.part.path.resolve()]
     rows = row.part.rows
-    for other, where in own:
+    for known in own:
+      other = known.part.rows
       if rows is None or other is None:
-        return where
+        return known.where
       if rows[0] < other[1] and other[0] < rows[1]:
-        return where
-    own.append((rows, row.where))
+        return f"{known.where}, as {known.part.described()}"
+    own.append(row)
     return None
 
 
 def _read_cells(path: Path, findings: Findings) -> list[tuple[str, Cells]]:
   """Rows as {column: text}, each with its place."""
   try:
-    text = read_text(path)
-    lines = text.splitlines()
-    separator = _separator(lines[0] if lines else "")
+    whole = read_text(path)
+    text = _PREAMBLE.sub("", whole)
+    before = whole.count("\n") - text.count("\n")
+    separator = _separator(text.partition("\n")[0])
     reader = csv.DictReader(
       io.StringIO(text, newline=""), delimiter=separator, skipinitialspace=True
     )
     columns = [_column(name or "") for name in reader.fieldnames or ()]
     reader.fieldnames = columns
-    rows = [(f"{path}:{reader.line_num}", cells) for cells in reader]
+    rows = [(f"{path}:{before + reader.line_num}", cells) for cells in reader]
   except TextFileError as error:
     findings.add("manifest", error.where, error.detail)
     return []
@@ -170,8 +178,8 @@ def _read_cells(path: Path, findings: Findings) -> list[tuple[str, Cells]]:
     findings.add(
       "manifest",
       path,
-      f"no column {', '.join(missing)}; needed: {', '.join(REQUIRED)}; "
-      f"optional: {', '.join(OPTIONAL)}.",
+      f"no column {', '.join(missing)} among {', '.join(columns) or 'none'}; "
+      f"needed: {', '.join(REQUIRED)}; optional: {', '.join(OPTIONAL)}.",
     )
     return []
   twice = sorted({name for name in columns if columns.count(name) > 1})
@@ -205,7 +213,7 @@ def _read_cells(path: Path, findings: Findings) -> list[tuple[str, Cells]]:
 
 def _separator(header: str) -> str:
   """What separates the columns: the mark that most of the header's are."""
-  return max(",;\t", key=header.count)
+  return max(",;\t|", key=header.count)
 
 
 def _column(text: str) -> str:
@@ -264,6 +272,7 @@ def _parse_row(
     )
   step = step or per_snippet or SNIPPET_FRAMES
   window = cell("window", _positive, None)
+  crop = cell("crop", _natural, None)
   facts = {
     "split": split,
     "label": label,
@@ -279,8 +288,13 @@ def _parse_row(
     findings.add("manifest", where, fault)
   if faults:
     return None
-  stream = cells.get("stream", "")
-  part = Part(name, folder / path, rows=rows, stream=stream)
+  file = folder / path
+  if "\\" in path and not file.exists():
+    # Written on Windows.
+    file = folder / path.replace("\\", "/")
+  part = Part(
+    name, file, crop, rows, cells.get("stream", "").lower(), split=split
+  )
   return _Row(where, part, facts)
 
 
@@ -288,6 +302,12 @@ def _without_suffix(path: str) -> str:
   for suffix in SUFFIXES:
     path = path.removesuffix(suffix)
   return path
+
+
+def _natural(text: str) -> int:
+  if not text.isdecimal():
+    raise ValueError(f"{text!r} is not a whole number of 0 or more")
+  return int(text)
 
 
 def _positive(text: str) -> int:

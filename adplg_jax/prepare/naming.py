@@ -10,16 +10,17 @@ from adplg_jax.prepare.videos import NORMAL, SPLITS
 # What may follow a video's name: a crop, the kind of features, or both.
 _ENDING = re.compile(
   r"(_{1,2}(?P<crop>\d+)|[_-]+crop[_-]?(?P<named>\d+))?"
-  r"(?P<kind>[_.-]+[A-Za-z][A-Za-z0-9_.-]*?)?"
+  r"(?P<kind>[_.-]+\d*[A-Za-z][A-Za-z0-9_.-]*?)?"
   r"(__(?P<last>\d+)|_(?P<digit>\d)|[_-]+crop[_-]?(?P<named_last>\d+))?"
 )
-_AUDIO = ("vggish", "audio")
+AUDIO = ("vggish", "audio")
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 # Lists in circulation are named rgb.list and rgbtest.list.
 _STREAMS = ("", "rgb", "flow", "audio")
+_ENDINGS = ("", "ing", "set", "list", "split", "data")
 _SPLIT_WORDS = {
   split: {
-    stream + word for stream in _STREAMS for word in (split, f"{split}ing")
+    f"{stream}{split}{ending}" for stream in _STREAMS for ending in _ENDINGS
   }
   for split in SPLITS
 }
@@ -96,7 +97,7 @@ def parse_ending(ending: str) -> tuple[int | None, bool]:
   if len(crops) > 1:
     raise ValueError(f"{ending!r} names two crops")
   kinds = words(match["kind"] or "")
-  audio = any(word in _AUDIO for word in kinds)
+  audio = any(word in AUDIO for word in kinds)
   return (crops[0] if crops else None), audio
 
 

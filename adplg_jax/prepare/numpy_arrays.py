@@ -7,6 +7,7 @@ import contextlib
 import lzma
 import math
 import threading
+import warnings
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -131,7 +132,9 @@ class _Header:
     self._path = path
     read: Any = np.lib.format.read_array_header_2_0
     try:
-      with _HEADER_LOCK:
+      # Headers of Python 2 are read, with a warning.
+      with _HEADER_LOCK, warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
         if np.lib.format.read_magic(file) == (1, 0):
           read = np.lib.format.read_array_header_1_0
         self.shape, self.fortran, self.dtype = read(file)

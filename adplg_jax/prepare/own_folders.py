@@ -11,16 +11,33 @@ from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
+from adplg_jax.prepare.annotation_rows import parse_spans
 from adplg_jax.prepare.feature_folders import feature_files, folder_split
+from adplg_jax.prepare.file_contents import describe
 from adplg_jax.prepare.findings import Findings
 from adplg_jax.prepare.manifest import STREAMS, Cells
 from adplg_jax.prepare.naming import split_named, words
 from adplg_jax.prepare.text_files import read_text
 
-_COLUMNS = ["path", "label", "split", "video", "stream", "category", "spans"]
-_CROP = re.compile(r"(.+?)(__|[_-]crop[_-]?)\d+")
-_STREAM = re.compile(rf"(.+?)[_-]+({'|'.join(STREAMS)})", re.IGNORECASE)
+_COLUMNS = (
+  "path",
+  "label",
+  "split",
+  "video",
+  "stream",
+  "crop",
+  "category",
+  "spans",
+)
+_CROP = re.compile(r"(.+?)(__|[_-]crop[_-]?)(\d+)")
+_STREAM = r"rgb|optical[_-]?flow|flow|of|audio|vggish|motion|pose"
+_BEFORE = re.compile(rf"({_STREAM})[_.-]+(.+)", re.IGNORECASE)
+_AFTER = re.compile(rf"(.+?)[_.-]+({_STREAM})", re.IGNORECASE)
 _SPANS = re.compile(r"(?P<video>.+?)[\s,;]+(?P<spans>\d+-\d+([\s,;]+\d+-\d+)*)")
+# Words that make a class of anomaly of what is not normal.
+_NOT = {"ab", "non", "not"}
+
+_Row = dict[str, str]
 
 
 def find_rows(
@@ -39,15 +56,28 @@ def find_rows(
   Raises:
     PreparationError: There is no feature file, or `spans` cannot be read.
   """
-  rows: dict[str, list[dict[str, str]]] = defaultdict(list)
-  for path in feature_files(folder):
+  paths, others = feature_files(folder)
+  rows: dict[str, list[_Row]] = defaultdict(list)
+  for path in paths:
     row = _row(path.relative_to(folder), path, findings)
     if row is not None:
       rows[row["video"]].append(row)
+  for path in others:
+    row = _row(path.relative_to(folder), path, Findings())
+    if row is not None and row["video"] not in rows:
+      findings.add("unreadable", path, f"{describe(path)}.", row["video"])
+  labels = {row["label"] for own in rows.values() for row in own}
+  if rows and "normal" not in labels:
+    findings.add(
+      "manifest",
+      folder,
+      "has no folder of normal videos; that folder's name must have the word "
+      "normal.",
+    )
   if spans is not None:
     _add_spans(spans, rows, findings)
-  for own in rows.values():
-    if len({row["stream"] for row in own}) == 1:
+  if all(len({row["stream"] for row in own}) == 1 for own in rows.values()):
+    for own in rows.values():
       for row in own:
         row["stream"] = ""
   return [
@@ -55,25 +85,31 @@ def find_rows(
   ]
 
 
-def as_manifest(folder: Path, rows: Sequence[tuple[str, Cells]]) -> str:
-  """The rows as the text of a manifest, with absolute paths."""
+def as_manifest(
+  folder: Path, rows: Sequence[tuple[str, Cells]], span_ends: str
+) -> str:
+  """The rows as the text of a manifest: absolute paths, half-open spans."""
   text = io.StringIO()
   writer = csv.writer(text, lineterminator="\n")
   writer.writerow(_COLUMNS)
   for _, row in rows:
     path = str((folder / row["path"]).resolve())
-    writer.writerow([path, *(row[column] for column in _COLUMNS[1:])])
+    try:
+      spans = parse_spans(row["spans"], span_ends)
+      written = " ".join(f"{start}-{end}" for start, end in spans)
+    except ValueError:
+      written = row["spans"]
+    cells = {**row, "path": path, "spans": written}
+    writer.writerow(cells[column] for column in _COLUMNS)
   return text.getvalue()
 
 
-def _row(
-  relative: Path, path: Path, findings: Findings
-) -> dict[str, str] | None:
+def _row(relative: Path, path: Path, findings: Findings) -> _Row | None:
   split = folder_split(relative)
   folders = [
     part
     for part in relative.parts[:-1]
-    if split_named(part) is None and part.lower() not in STREAMS
+    if split_named(part) is None and not set(words(part)) & set(STREAMS)
   ]
   if split is None or len(folders) != 1:
     findings.add(
@@ -83,26 +119,37 @@ def _row(
       "normal|CLASS, or write a manifest (docs/own_features.md).",
     )
     return None
-  stem, stream = path.stem, ""
+  stem, stream, crop = _parse_stem(path.stem)
   for part in relative.parts[:-1]:
-    if part.lower() in STREAMS:
-      stream = part.lower()
-  crop = _CROP.fullmatch(stem)
-  if crop is not None:
-    stem = crop[1]
-  named = _STREAM.fullmatch(stem)
-  if named is not None:
-    stem, stream = named[1], named[2].lower()
-  normal = "normal" in words(folders[0])
+    for word in words(part):
+      stream = word if word in STREAMS else stream
+  told = words(folders[0])
+  normal = "normal" in told and not set(told) & _NOT
   return {
     "path": str(relative),
     "label": "normal" if normal else "anomalous",
     "split": split,
     "video": f"{split}/{folders[0]}/{stem}",
     "stream": stream,
+    "crop": crop,
     "category": "normal" if normal else folders[0],
     "spans": "",
   }
+
+
+def _parse_stem(stem: str) -> tuple[str, str, str]:
+  """Video, stream and crop of a file's name, in any order after the video."""
+  stream = crop = ""
+  for _ in range(2):
+    numbered = _CROP.fullmatch(stem)
+    if numbered is not None and not crop:
+      stem, crop = numbered[1], numbered[3]
+    after, before = _AFTER.fullmatch(stem), _BEFORE.fullmatch(stem)
+    if after is not None and not stream:
+      stem, stream = after[1], after[2]
+    elif before is not None and not stream:
+      stem, stream = before[2], before[1]
+  return stem, re.sub(r"[_-]|optical", "", stream.lower()), crop
 
 
 def _add_spans(
@@ -114,6 +161,7 @@ def _add_spans(
     if own[0]["split"] == "test":
       names[video].append(video)
       names[video.rsplit("/", 1)[-1]].append(video)
+  lines = 0
   for number, line in enumerate(read_text(path).splitlines(), 1):
     where = f"{path}:{number}"
     line = line.strip()
@@ -138,5 +186,9 @@ def _add_spans(
         "test/CLASS/NAME, without a suffix.",
       )
       continue
+    lines += 1
     for row in rows[videos[0]]:
-      row["spans"] = " ".join(re.findall(r"\d+-\d+", match["spans"]))
+      known = [row["spans"]] if row["spans"] else []
+      row["spans"] = " ".join([*known, *re.findall(r"\d+-\d+", match["spans"])])
+  if not lines and not findings.items:
+    findings.add("manifest", path, "has no line of spans.")

@@ -97,7 +97,7 @@ def scan(
     for read in own:
       _check_crop(read, width, rules, dtype, findings)
   _find_copies(videos, reads, findings)
-  _find_dead(reads, findings)
+  _find_dead(videos, reads, findings)
   scanned = []
   for video in videos:
     own = reads[video.split, video.name]
@@ -198,21 +198,33 @@ def _check_crop(
 
 
 def _find_dead(
-  reads: Mapping[tuple[str, str], Sequence[_Read]], findings: Findings
+  videos: Sequence[Video],
+  reads: Mapping[tuple[str, str], Sequence[_Read]],
+  findings: Findings,
 ) -> None:
   """Counts videos whose features say nothing; finds a data set of them."""
-  dead = [key for key, own in reads.items() if any(read.dead for read in own)]
+  dead = {
+    key: own[0].where
+    for key, own in reads.items()
+    if any(read.dead for read in own)
+  }
   if not dead:
     return
   text = "videos have the same features in every snippet"
-  findings.note(f"{text}, as {dead[0][1]}", len(dead))
-  if 2 * len(dead) > len(reads):
-    findings.add(
-      "dead-features",
-      reads[dead[0]][0].where,
-      f"{len(dead)} of {len(reads)} {text}, nothing can be learnt from them; "
-      "extract the features again.",
-    )
+  findings.note(f"{text}, as {next(iter(dead))[1]}", len(dead))
+  groups: dict[tuple[str, int], list[tuple[str, str]]] = defaultdict(list)
+  for video in videos:
+    if (video.split, video.name) in reads:
+      groups[video.split, video.label].append((video.split, video.name))
+  for (split, label), own in groups.items():
+    count = sum(key in dead for key in own)
+    if 2 * count > len(own):
+      findings.add(
+        "dead-features",
+        reads[next(key for key in own if key in dead)][0].where,
+        f"{count} of {len(own)} {('normal', 'anomalous')[label]} {split} "
+        f"{text}, nothing can be learnt from them; extract the features again.",
+      )
 
 
 def _find_copies(

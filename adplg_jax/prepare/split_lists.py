@@ -73,7 +73,7 @@ def read_list(path: Path, naming: FileNaming, findings: Findings) -> SplitList:
   for number, line in enumerate(read_text(path).splitlines(), 1):
     where = f"{path}:{number}"
     line = line.strip()
-    if not line:
+    if not line or line.startswith("#"):
       continue
     try:
       entry = _parse(where, line, naming)
@@ -82,7 +82,7 @@ def read_list(path: Path, naming: FileNaming, findings: Findings) -> SplitList:
         findings.add("manifest", where, f"{line!r} names no video: {error}")
       continue
     key = (entry.name.video, entry.name.crop, entry.name.audio)
-    if key in entries:
+    if key in entries and not entry.name.audio:
       known = entries[key].where
       findings.add(
         "manifest", where, f"{entry.file} is already listed at {known}."
@@ -114,9 +114,9 @@ def _readings(line: str) -> Iterator[tuple[str, str]]:
   """The line as (file, label), fields after the file left off one by one."""
   rest, label = line, ""
   for _ in range(_MOST_FIELDS):
-    yield re.split(r"[/\\]", rest.strip("\"' "))[-1].strip("\"' "), label
-    match = re.fullmatch(r"(.*\S)[\s,]+(\S+)", rest)
+    yield re.split(r"[/\\]", rest.strip("\"'/\\ "))[-1].strip("\"' "), label
+    match = re.fullmatch(r"(.*[^\s,|])[\s,|]+([^\s,|]+)", rest)
     if match is None:
       return
-    rest = match[1].rstrip(", ")
+    rest = match[1]
     label = label or match[2].strip("\"'")

@@ -6,6 +6,8 @@ from pathlib import Path
 from adplg_jax.prepare.findings import PreparationError
 
 _MARKS = {
+  codecs.BOM_UTF32_LE: "UTF-32",
+  codecs.BOM_UTF32_BE: "UTF-32",
   codecs.BOM_UTF16_LE: "UTF-16",
   codecs.BOM_UTF16_BE: "UTF-16",
 }

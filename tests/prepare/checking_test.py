@@ -95,3 +95,12 @@ def test_skip_bad_that_leaves_a_class_empty_is_refused(mine):
 def test_the_stored_split_of_a_video(split, label, stored):
   video = Video("v", split, label, "x", (), "v")
   assert checking.split_name(video) == stored
+
+
+@pytest.mark.parametrize("part", ["train", "t"])
+def test_skipping_files_of_unknown_names_leaves_no_class_empty(ucf, part):
+  for path in ucf.root.glob(f"{part}*/RGB/*/*.npy"):
+    path.rename(path.with_name(f"x{path.name}"))
+  report = ucf.report("--skip-bad", "all")
+  assert "would leave no" in report
+  assert "unknown-class" in report

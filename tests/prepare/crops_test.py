@@ -1,5 +1,7 @@
 """Crops of a video: from files, columns, rows and streams."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -121,3 +123,42 @@ def test_videos_with_other_crops_than_most_are_found():
 )
 def test_known_counts(crops, kinds):
   assert [kind for kind, _, _ in counted([range(2)], crops=crops)] == kinds
+
+
+def test_streams_are_joined_in_one_order(tmp_path):
+  rgb, x = saved(tmp_path, "rgb.npy", 5, 4)
+  flow, y = saved(tmp_path, "flow.npy", 5, 3)
+  crops, items = made(
+    Part("a", rgb, stream="rgb"),
+    Part("a", flow, stream="flow"),
+    Part("b", flow, stream="flow"),
+    Part("b", rgb, stream="rgb"),
+  )
+  assert items == []
+  want = np.concatenate([x, y], axis=1)
+  for video in ("a", "b"):
+    np.testing.assert_array_equal(crops[video][0].read(), want)
+
+
+def test_a_video_without_a_stream_is_found(tmp_path):
+  rgb, _ = saved(tmp_path, "rgb.npy", 5, 4)
+  flow, _ = saved(tmp_path, "flow.npy", 5, 3)
+  crops, (item,) = made(
+    Part("a", rgb, stream="rgb"),
+    Part("a", flow, stream="flow"),
+    Part("b", rgb, stream="rgb"),
+  )
+  assert crops["b"] == ()
+  assert (item.kind, item.video) == ("missing-file", "b")
+  assert "no file of stream 'flow'; other videos have" in item.detail
+
+
+def test_axes_are_compared_within_a_split(tmp_path):
+  """Ten crops in training, one in test, of which one has ten snippets."""
+  parts = [
+    Part(f"{split}{t}", saved(tmp_path, f"{split}{t}.npy", t, c, 4)[0])
+    for split, c in (("train", 10), ("test", 1))
+    for t in (10, 20, 21)
+  ]
+  parts = [dataclasses.replace(p, split=p.video[:4]) for p in parts]
+  assert made(*parts)[1] == []

@@ -1,5 +1,6 @@
 """Feature files below a folder: links, official folders, splits."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -104,3 +105,26 @@ def test_a_folder_without_features_is_refused(tmp_path):
     found(tmp_path)
   with pytest.raises(PreparationError, match="no such folder"):
     found(tmp_path / "gone")
+
+
+def test_a_file_in_the_place_of_a_feature_file_is_named(tmp_path):
+  save(tmp_path, "train/01_001.npy")
+  (tmp_path / "train/01_001.mp4").write_bytes(b"....ftypisom")
+  assert found(tmp_path)[1] == []
+  (tmp_path / "train/01_0014.h5").write_bytes(b"\x89HDF\r\n\x1a\n")
+  assert found(tmp_path)[1] == ["unreadable"]
+
+
+def test_names_that_are_no_text_are_refused(tmp_path):
+  save(tmp_path, "train/01_001.npy")
+  name = os.path.join(os.fsencode(tmp_path), b"train", b"\xd5\xfd.npy")
+  os.rename(tmp_path / "train/01_001.npy", name)
+  with pytest.raises(PreparationError, match="is not UTF-8; rename the files"):
+    found(tmp_path)
+
+
+def test_audio_is_told_by_its_folder_too(tmp_path):
+  save(tmp_path, "rgb/01_001.npy", "vggish-features/01_001.npy")
+  findings = Findings()
+  files = find_files(SOURCE, tmp_path, findings)
+  assert [file.name.audio for file in files] == [False, True]

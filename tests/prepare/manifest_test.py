@@ -153,8 +153,8 @@ def test_all_rows_are_looked_at(tmp_path):
 @pytest.mark.parametrize(
   ("content", "message"),
   [
-    (b"path,label\na.npy,0\n", "no column split; needed: path, label, split"),
-    (b"", "no column path, label, split"),
+    (b"path,label\na.npy,0\n", "no column split among path, label; needed: "),
+    (b"", "no column path, label, split among none"),
     (b"path,label,split\n", "has no rows"),
     (b"\xff\xfe\x00", "is UTF-16 text; UTF-8 is needed"),
   ],
@@ -198,3 +198,33 @@ def test_one_file_under_two_names_is_found(mine):
   mine.write()
   report = mine.report()
   assert re.search(r"is already listed at \S+manifest.csv:2\.", report)
+
+
+def test_what_comes_before_the_header_is_passed_over(tmp_path):
+  path = layouts.write_manifest(
+    tmp_path / "manifest.csv", layouts.folder(tmp_path)
+  )
+  lines = path.read_text().replace(",", "|").splitlines()
+  lines[2] = lines[2].replace("train", "maybe")
+  path.write_text("\n".join(["sep=|", "", "# mine", *lines]) + "\n")
+  findings = Findings()
+  assert len(read_manifest(path, findings)) == 7
+  assert {item.where for item in findings.items} == {f"{path}:6"}
+
+
+def test_paths_of_windows_are_found(tmp_path):
+  layouts.save(tmp_path / "a/b.npy", layouts.features("b", 4))
+  row = {"path": "a\\b.npy", "label": "Normal", "split": "Train"}
+  videos, findings = read(tmp_path, [row])
+  assert findings.items == []
+  assert len(videos[0].crops) == 1
+
+
+def test_rows_that_overlap_are_named(tmp_path):
+  layouts.save(tmp_path / "all.npy", layouts.features("all", 30))
+  row = {"path": "all.npy", "label": 0, "split": "train"}
+  ranges = ("0-15", "10-30")
+  _, findings = read(tmp_path, [{**row, "rows": own} for own in ranges])
+  (item,) = findings.items
+  assert "all.npy rows 10-30 is already listed at" in item.detail
+  assert item.detail.endswith("all.npy rows 0-15.")

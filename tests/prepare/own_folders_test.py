@@ -37,59 +37,77 @@ def test_folders_tell_split_and_class(tmp_path):
   save(tmp_path / "x", FILES)
   found, details = rows(tmp_path / "x", "VIDEO spans\nd.mp4 3-9, 20-70\n")
   assert details == []
-  assert sorted(found) == [
-    (
-      "test/Fire/d.npy",
-      "anomalous",
-      "test",
-      "test/Fire/d",
-      "",
-      "Fire",
-      "3-9 20-70",
-    ),
-    (
-      "test/Normal videos/c.npy",
-      "normal",
-      "test",
-      "test/Normal videos/c",
-      "",
-      "normal",
-      "",
-    ),
-    ("train/Fire/b.npy", "anomalous", "train", "train/Fire/b", "", "Fire", ""),
-    (
-      "train/normal/a.npy",
-      "normal",
-      "train",
-      "train/normal/a",
-      "",
-      "normal",
-      "",
-    ),
+  assert sorted(" ".join(row) for row in found) == [
+    "test/Fire/d.npy anomalous test test/Fire/d   Fire 3-9 20-70",
+    "test/Normal videos/c.npy normal test test/Normal videos/c   normal ",
+    "train/Fire/b.npy anomalous train train/Fire/b   Fire ",
+    "train/normal/a.npy normal train train/normal/a   normal ",
   ]
 
 
-def test_crops_and_streams_are_of_one_video(tmp_path):
-  save(
-    tmp_path,
-    [
-      *("train/Fire/b__0.npy", "train/Fire/b__1.npy"),
-      *("train/Fire/c_rgb.npy", "train/Fire/c_flow.npy"),
-      *("train/rgb/Fire/e.npy", "train/flow/Fire/e.npy"),
-      "train/Fire/d_rgb.npy",
+@pytest.mark.parametrize(
+  ("name", "video", "stream", "crop"),
+  [
+    *[
+      ("b__0", "b", "", "0"),
+      ("b_crop12", "b", "", "12"),
+      ("b_1", "b_1", "", ""),
     ],
-  )
+    *[("c_rgb", "c", "rgb", ""), ("c_flow", "c", "flow", "")],
+    *[("c.optical_flow", "c", "flow", ""), ("c_OpticalFlow", "c", "flow", "")],
+    *[("rgb_c", "c", "rgb", ""), ("flow-c", "c", "flow", "")],
+    *[("c_crop3_rgb", "c", "rgb", "3"), ("c_rgb__3", "c", "rgb", "3")],
+    *[("rgb", "rgb", "", ""), ("overflow", "overflow", "", "")],
+  ],
+)
+def test_names_tell_crops_and_streams(tmp_path, name, video, stream, crop):
+  """Of one video, which has another stream besides."""
+  names = ["train/normal/n_rgb.npy", "train/normal/n_flow.npy"]
+  save(tmp_path, [*names, f"train/Fire/{name}.npy"])
   found, details = rows(tmp_path)
   assert details == []
-  assert sorted((row[0], row[3], row[4]) for row in found) == [
-    ("train/Fire/b__0.npy", "train/Fire/b", ""),
-    ("train/Fire/b__1.npy", "train/Fire/b", ""),
-    ("train/Fire/c_flow.npy", "train/Fire/c", "flow"),
-    ("train/Fire/c_rgb.npy", "train/Fire/c", "rgb"),
-    ("train/Fire/d_rgb.npy", "train/Fire/d", ""),
-    ("train/flow/Fire/e.npy", "train/Fire/e", "flow"),
-    ("train/rgb/Fire/e.npy", "train/Fire/e", "rgb"),
-  ]
+  (row,) = (row for row in found if row[6] == "Fire")
+  assert row[3:6] == (f"train/Fire/{video}", stream, crop)
+
+
+def test_folders_tell_streams(tmp_path):
+  names = ["train/rgb/normal/e.npy", "train/i3d_flow/normal/e.npy"]
+  save(tmp_path, names)
+  found, details = rows(tmp_path)
+  assert details == []
+  assert {row[3:5] for row in found} == {
+    ("train/normal/e", "rgb"),
+    ("train/normal/e", "flow"),
+  }
+
+
+def test_a_stream_that_all_videos_have_is_none(tmp_path):
+  save(tmp_path, ["train/normal/a_rgb.npy", "train/Fire/b_rgb.npy"])
+  assert {row[4] for row in rows(tmp_path)[0]} == {""}
+
+
+@pytest.mark.parametrize("name", ["AbNormal", "non-normal", "not_normal"])
+def test_what_is_not_normal_is_a_class(tmp_path, name):
+  save(tmp_path, [f"train/{name}/a.npy"])
+  ((_, label, *_),), (detail,) = rows(tmp_path)
+  assert label == "anomalous"
+  assert "has no folder of normal videos" in detail
+
+
+def test_a_file_that_is_not_read_is_named(tmp_path):
+  save(tmp_path, ["train/normal/a.npy"])
+  (tmp_path / "train/normal/b.h5").write_bytes(b"\x89HDF\r\n\x1a\n")
+  (tmp_path / "train/normal/a.json").write_text("{}")
+  (detail,) = rows(tmp_path)[1]
+  assert detail.startswith("an HDF5 file; choose one of the arrays")
+
+
+def test_lines_of_spans_of_one_video_are_joined(tmp_path):
+  save(tmp_path / "x", FILES)
+  found, details = rows(tmp_path / "x", "d 16-48\nd 64-80\n")
+  assert details == []
+  assert [row[7] for row in found if row[7]] == ["16-48 64-80"]
+  assert rows(tmp_path / "x", "\n")[1] == ["has no line of spans."]
 
 
 @pytest.mark.parametrize(
@@ -97,7 +115,7 @@ def test_crops_and_streams_are_of_one_video(tmp_path):
 )
 def test_folders_that_do_not_tell_are_found(tmp_path, name):
   save(tmp_path, [name])
-  found, (detail,) = rows(tmp_path)
+  found, (detail, *_) = rows(tmp_path)
   assert found == []
   assert "do not tell its split and class" in detail
 
@@ -127,16 +145,19 @@ def test_it_is_prepared_and_its_manifest_kept(tmp_path, capsys):
     return status, capsys.readouterr()
 
   spans = ("--spans", tmp_path / "spans.csv")
+  spans += ("--span-ends", "inclusive")
   status, _ = run("--name", "one", "--features", tmp_path / "x", *spans)
   assert status == 0
   one = store.open_dataset(str(tmp_path / "data"), "folder", "one", 2)
   (fire,) = (e for e in one.test if e["label"])
-  assert fire["spans"].tolist() == [[16, 40]]
+  assert fire["spans"].tolist() == [[16, 41]]
   # The manifest that was understood prepares the same data set.
   path = tmp_path / "data/folder/one_n2" / store.VERSION / "manifest.csv"
   assert run("--name", "two", "--manifest", path)[0] == 0
   two = store.open_dataset(str(tmp_path / "data"), "folder", "two", 2)
   assert two.metadata.fingerprint == one.metadata.fingerprint
+  (fire,) = (e for e in two.test if e["label"])
+  assert fire["spans"].tolist() == [[16, 41]]
 
 
 @pytest.mark.parametrize(
@@ -154,8 +175,10 @@ def test_a_manifest_or_a_folder_is_needed(capsys, arguments, message):
 
 def test_the_manifest_is_text_with_absolute_paths(tmp_path):
   save(tmp_path, ["train/Fire/b.npy"])
-  text = as_manifest(tmp_path, find_rows(tmp_path, None, Findings()))
+  text = as_manifest(
+    tmp_path, find_rows(tmp_path, None, Findings()), "exclusive"
+  )
   assert text == (
-    "path,label,split,video,stream,category,spans\n"
-    f"{tmp_path}/train/Fire/b.npy,anomalous,train,train/Fire/b,,Fire,\n"
+    "path,label,split,video,stream,crop,category,spans\n"
+    f"{tmp_path}/train/Fire/b.npy,anomalous,train,train/Fire/b,,,Fire,\n"
   )

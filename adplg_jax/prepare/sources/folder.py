@@ -100,7 +100,7 @@ class Folder(Source):
       folder = Path(options.features)
       spans = Path(options.spans) if options.spans else None
       rows = own_folders.find_rows(folder, spans, findings)
-      manifest = own_folders.as_manifest(folder, rows)
+      manifest = own_folders.as_manifest(folder, rows, options.span_ends)
       videos = make_videos(folder, rows, findings, span_ends=options.span_ends)
     else:
       videos = read_manifest(

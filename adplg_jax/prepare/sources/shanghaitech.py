@@ -17,7 +17,7 @@ from adplg_jax.prepare.naming import (
 from adplg_jax.prepare.official import OfficialSource
 from adplg_jax.prepare.videos import ANOMALOUS, NORMAL
 
-_EXPECTED = Expected((175, 63, 199))
+_EXPECTED = Expected((175, 63, 199), anomalous_share=7_874 / 140_112)
 _NAME = re.compile(r"(?P<video>\d{2}_(?P<number>\d{3,4}))(?P<ending>\D.*)?")
 
 
@@ -39,7 +39,6 @@ class ShanghaiTech(OfficialSource):
         _EXPECTED,
         test_snippets=8_757,
         test_frames=140_112,
-        anomalous_share=7_874 / 140_112,
       ),
       width=1024,
       crops=10,

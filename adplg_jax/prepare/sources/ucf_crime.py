@@ -59,7 +59,7 @@ _ROWS = (
   ),
   re.compile(
     r"(?P<name>.+?)\s*\|\s*(?P<frames>\d+)\s*\|"
-    r"\s*(?P<numbers>\[[-\d,\s\[\]]*\])"
+    r"\s*(?P<numbers>\[[-\d,\s\[\]]*\]|-1)"
   ),
   re.compile(r"(?P<name>.+?)\s+(?P<frames>\d+)\s+(?P<numbers>-1)"),
 )
@@ -136,13 +136,12 @@ class UcfCrime(OfficialSource):
   def test_videos(
     self, annotations: Annotations
   ) -> Callable[[str], bool] | None:
-    """Those with a row; without rows of normal videos, these by their names.
+    """Those with a row, and normal ones by their names.
 
     Normal_Videos_003_x264 is tested, Normal_Videos003_x264 is not.
     """
-    told = super().test_videos(annotations)
-    if told is not None or not isinstance(annotations, SpanAnnotations):
-      return told
+    if not isinstance(annotations, SpanAnnotations):
+      return super().test_videos(annotations)
     rows = annotations.rows.videos
     return lambda video: video in rows or video.startswith(f"{NORMAL}_Videos_")
 
