@@ -118,10 +118,10 @@ def test_a_full_disk_is_reported_and_nothing_saved_is_lost(data_dir, tmp_path):
   """Files that may not grow take the place of a full disk."""
   # The files of metrics stay smaller than a checkpoint's.
   quiet = {"log_every_steps": 10**6}
-  process = start(data_dir, tmp_path, **quiet, total_steps=50)
+  process = start(data_dir, tmp_path, **quiet, total_steps=6)
   assert process.communicate(timeout=120) and process.returncode == 0
   process = start(
-    data_dir, tmp_path, **quiet, total_steps=100, file_limit=20_000
+    data_dir, tmp_path, **quiet, total_steps=12, file_limit=20_000
   )
   error = process.communicate(timeout=120)[1]
   assert process.returncode == 1, error
@@ -130,9 +130,9 @@ def test_a_full_disk_is_reported_and_nothing_saved_is_lost(data_dir, tmp_path):
   (said,) = [line for line in error.splitlines() if start_of in line]
   assert "File too large" in said, said
   assert "run the same command" in said
-  process = start(data_dir, tmp_path, **quiet, total_steps=100)
+  process = start(data_dir, tmp_path, **quiet, total_steps=12)
   error = process.communicate(timeout=120)[1]
   assert process.returncode == 0, error
-  assert "Going on from the checkpoint of step 50" in error
-  assert [line["step"] for line in lines(tmp_path)] == [50, 100]
-  assert (tmp_path / "checkpoints" / "100").is_dir()
+  assert "Going on from the checkpoint of step 6" in error
+  assert [line["step"] for line in lines(tmp_path)] == [6, 12]
+  assert (tmp_path / "checkpoints" / "12").is_dir()

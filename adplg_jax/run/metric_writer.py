@@ -9,13 +9,31 @@ from pathlib import Path
 from typing import Any
 
 from absl import logging
-from tensorboardX.event_file_writer import EventsWriter
-from tensorboardX.proto.event_pb2 import Event, SessionLog  # pyright: ignore
-from tensorboardX.proto.summary_pb2 import Summary  # pyright: ignore
 from tqdm import tqdm
 
 from adplg_jax.run.files import as_json, write_atomically
 from adplg_jax.run.workdir import WorkdirError
+
+
+@contextlib.contextmanager
+def _without(module: str) -> Iterator[None]:
+  """Makes imports of a module fail, unless it is imported already."""
+  if module in sys.modules:
+    yield
+    return
+  sys.modules[module] = None  # pyright: ignore[reportArgumentType]
+  try:
+    yield
+  finally:
+    del sys.modules[module]
+
+
+# Where PyTorch is installed tensorboardX imports it, to accept tensors:
+# a second for nothing.
+with _without("torch"):
+  from tensorboardX.event_file_writer import EventsWriter
+  from tensorboardX.proto.event_pb2 import Event, SessionLog  # pyright: ignore
+  from tensorboardX.proto.summary_pb2 import Summary  # pyright: ignore
 
 _SHOWN = {
   "loss/video_branch": "video",

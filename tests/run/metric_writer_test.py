@@ -1,5 +1,7 @@
 import json
 import math
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -206,3 +208,14 @@ def test_lost_lines_are_reported(tmp_path, text, caplog):
   train(tmp_path, 4, 6)
   assert [line["step"] for line in lines(tmp_path)] == [5, 6]
   assert "holds no step up to 4" in caplog.text
+
+
+def test_pytorch_is_not_imported():
+  code = (
+    "import sys; from adplg_jax.run import metric_writer;"
+    "print('torch' in sys.modules)"
+  )
+  done = subprocess.run(
+    [sys.executable, "-c", code], capture_output=True, text=True, check=True
+  )
+  assert done.stdout == "False\n"
