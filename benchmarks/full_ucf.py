@@ -103,11 +103,13 @@ def make(root: Path, share: float, *, whole: bool) -> dict[str, int]:
       folder = root / "features" / split / "RGB" / folder
       folder.mkdir(parents=True, exist_ok=True)
       offset = int(rng.integers(LONGEST + 1 - length))
-      # No two videos have the same features.
       crops = [
-        noise[offset + crop : offset + crop + length] + np.float16(files)
+        noise[offset + crop : offset + crop + length].copy()
         for crop in range(CROPS)
       ]
+      for array in crops:
+        # No two videos have the same features.
+        array[0, :2] = divmod(files, 2048)
       arrays = (
         {f"{name}_i3d.npy": np.stack(crops, axis=1)}
         if whole

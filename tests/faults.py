@@ -1103,7 +1103,7 @@ PREPARE = [
       "order_not_checked",
       "if mask.any() != bool(video.label):",
       "if False:",
-      "test_arrays_that_do_not_fit_are_refused",
+      "test_no_order_is_claimed_that_was_not_given",
     ),
   ),
 ]
