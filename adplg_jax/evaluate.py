@@ -44,7 +44,6 @@ _FIELDS = (
   "data.builder",
   "data.variant",
   "data_dir",
-  "num_segments",
   "evaluation.batch_snippets",
   "precision",
   "matmul_precision",

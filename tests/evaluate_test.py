@@ -225,7 +225,6 @@ def test_the_configuration_says_whether_one_crop_is_scored(
       whole,
       "last",
       config_file=config_file,
-      overrides=["--config.num_segments=8"],
       data_dir=str(tmp_path / "data"),
       output=tmp_path / "out",
     )
@@ -235,6 +234,7 @@ def test_the_configuration_says_whether_one_crop_is_scored(
 @pytest.mark.parametrize(
   ("words", "said"),
   [
+    (["num_segments=32"], "cannot change config.num_segments; allowed"),
     (["data.normalize=rms"], "cannot change config.data.normalize; allowed"),
     (["video.model.dropout=0.1"], "cannot change config.video.model.dropout;"),
     (
@@ -243,8 +243,8 @@ def test_the_configuration_says_whether_one_crop_is_scored(
       "config.data.builder, config.data.variant, config.data_dir, ",
     ),
     (
-      ["data.variant=small", "num_segments=32"],
-      "Changing config.data.variant, config.num_segments changes the results: ",
+      ["data.variant=small", "data.builder=folder"],
+      "Changing config.data.builder, config.data.variant changes the results: ",
     ),
     (["switches.span_ends=inclusive"], "changes the results: name another "),
     (["matmul_precision=foo"], "config.matmul_precision is 'foo'; allowed"),

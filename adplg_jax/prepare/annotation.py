@@ -6,7 +6,7 @@ docs/method.md, section 6.
 
 import abc
 import dataclasses
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -26,10 +26,8 @@ from adplg_jax.prepare.videos import Video
 class Annotations(abc.ABC):
   """What annotation files say of all test videos."""
 
-  @property
-  @abc.abstractmethod
-  def test_videos(self) -> Collection[str]:
-    """Names known to be test videos; empty where the files do not name all."""
+  # Whether a video is tested; None where that is not known of all.
+  is_test: Callable[[str], bool] | None = None
 
   @abc.abstractmethod
   def annotate(
@@ -57,15 +55,12 @@ class SpanAnnotations(Annotations):
   Attributes:
     rows: What they say.
     normal_rows: Whether normal test videos have a row too.
+    is_test: See Annotations.
   """
 
   rows: Rows
   normal_rows: bool
-
-  @property
-  def test_videos(self) -> Collection[str]:
-    """See Annotations."""
-    return self.rows.videos.keys() if self.normal_rows else ()
+  is_test: Callable[[str], bool] | None = None
 
   def annotate(
     self,
@@ -173,11 +168,6 @@ class MaskAnnotations(Annotations):
   """
 
   masks: Mapping[str, np.ndarray]
-
-  @property
-  def test_videos(self) -> Collection[str]:
-    """See Annotations."""
-    return ()
 
   def annotate(
     self,

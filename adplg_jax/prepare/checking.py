@@ -4,8 +4,7 @@ All errors are found before anything is written.
 """
 
 from collections import Counter
-from collections.abc import Collection as Collection_
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
 from adplg_jax.data import schema
@@ -17,7 +16,7 @@ from adplg_jax.prepare.findings import (
   describe,
 )
 from adplg_jax.prepare.scan import Rules, scan
-from adplg_jax.prepare.source import Collection, Options
+from adplg_jax.prepare.source import Collected, Options
 from adplg_jax.prepare.videos import SPLITS, Video
 
 
@@ -39,7 +38,7 @@ class Checked(NamedTuple):
   statistics: dict[str, Any] | None = None
 
 
-def check(collection: Collection, options: Options) -> Checked:
+def check(collection: Collected, options: Options) -> Checked:
   """Reads all files and checks everything that is known about the videos.
 
   Args:
@@ -91,7 +90,7 @@ def check(collection: Collection, options: Options) -> Checked:
   return Checked(splits, width, incomplete, summary, statistics)
 
 
-def _emptied(videos: Sequence[Video], dropped: Collection_[str]) -> str:
+def _emptied(videos: Sequence[Video], dropped: Collection[str]) -> str:
   """Which classes of which splits are empty without some videos."""
   kept = {_kind(v.split, v.label) for v in videos if v.name not in dropped}
   kinds = [_kind(split, label) for split in SPLITS for label in (0, 1)]
@@ -104,7 +103,7 @@ def _kind(split: str, label: int) -> str:
 
 
 def _left_out(
-  videos: Sequence[Video], dropped: Collection_[str], findings: Findings
+  videos: Sequence[Video], dropped: Collection[str], findings: Findings
 ) -> list[str]:
   """What --skip-bad left out: how many videos of each kind, and why."""
   counts = Counter(

@@ -39,11 +39,6 @@ class Header:
   shape: tuple[int, ...]
   dtype: np.dtype
 
-  @property
-  def crops(self) -> int:
-    """Crops in the file."""
-    return self.shape[1] if len(self.shape) == 3 else 1
-
 
 def read_header(path: Path) -> Header:
   """Reads and checks a file's header, and its size against it.

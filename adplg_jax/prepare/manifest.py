@@ -32,6 +32,8 @@ OPTIONAL = (
   "crop",
   "rows",
 )
+# Two names of one column.
+_STEP = ("step", "frames_per_snippet")
 LABELS = {"0": 0, "1": 1, "normal": 0, "anomalous": 1}
 # Words of file names that tell streams of one video apart.
 STREAMS = ("rgb", "flow", "audio", "vggish", "optical", "motion", "pose")
@@ -263,14 +265,13 @@ def _parse_row(
     faults.append(
       "spans: a normal video has none; correct the label or leave them out."
     )
-  step = cell("step", _positive, None)
-  per_snippet = cell("frames_per_snippet", _positive, None)
-  if step is not None and per_snippet not in (None, step):
+  steps = [cell(name, _positive, None) for name in _STEP]
+  if None not in steps and len(set(steps)) > 1:
     faults.append(
-      f"step is {step}, frames_per_snippet {per_snippet}; they mean the same, "
+      f"{_STEP[0]} is {steps[0]}, {_STEP[1]} {steps[1]}; they mean the same, "
       "leave one out."
     )
-  step = step or per_snippet or SNIPPET_FRAMES
+  step = steps[0] or steps[1] or SNIPPET_FRAMES
   window = cell("window", _positive, None)
   crop = cell("crop", _natural, None)
   facts = {
@@ -288,14 +289,16 @@ def _parse_row(
     findings.add("manifest", where, fault)
   if faults:
     return None
+  file, stream = _file(folder, path), cells.get("stream", "").lower()
+  return _Row(where, Part(name, file, crop, rows, stream, split), facts)
+
+
+def _file(folder: Path, path: str) -> Path:
+  """The file that a row names, perhaps as Windows writes it."""
   file = folder / path
   if "\\" in path and not file.exists():
-    # Written on Windows.
-    file = folder / path.replace("\\", "/")
-  part = Part(
-    name, file, crop, rows, cells.get("stream", "").lower(), split=split
-  )
-  return _Row(where, part, facts)
+    return folder / path.replace("\\", "/")
+  return file
 
 
 def _without_suffix(path: str) -> str:

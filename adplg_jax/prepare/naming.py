@@ -1,6 +1,7 @@
 """How the published data sets name their feature files."""
 
 import abc
+import contextlib
 import dataclasses
 import re
 from pathlib import PurePath
@@ -24,8 +25,6 @@ _SPLIT_WORDS = {
   }
   for split in SPLITS
 }
-
-
 # What to do with videos that are not the data set's.
 OWN_VIDEOS = "Videos of your own: python -m adplg_jax.prepare folder."
 
@@ -78,6 +77,34 @@ class FileNaming(abc.ABC):
   def category_of(self, label: str) -> str:
     """The class that a word in a list's label column names."""
     return label
+
+
+def match_name(
+  pattern: re.Pattern[str], name: str, *, form: str, crop: str
+) -> tuple[re.Match[str], int | None, bool]:
+  """Matches a file's name and reads its ending.
+
+  Args:
+    pattern: The form; its group `ending` is what follows the video's name.
+    name: The file's name without its suffix.
+    form: The form in words, for the message.
+    crop: How a crop is written, for the message.
+
+  Returns:
+    The match; what `parse_ending` returns.
+
+  Raises:
+    FileNameError: Another form.
+  """
+  match = pattern.fullmatch(name)
+  if match is not None:
+    with contextlib.suppress(ValueError):
+      return match, *parse_ending(match["ending"] or "")
+  raise FileNameError(
+    "unknown-name",
+    f"the name is not {form}, with a crop such as {crop} or a kind of features "
+    f"such as _i3d after it. {OWN_VIDEOS}",
+  )
 
 
 def parse_ending(ending: str) -> tuple[int | None, bool]:

@@ -7,8 +7,7 @@ A data set of this kind is one module in `sources/`, a subclass of
 import abc
 import argparse
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
-from collections.abc import Collection as Names
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
 
@@ -20,7 +19,7 @@ from adplg_jax.prepare.listing import Listing, list_videos
 from adplg_jax.prepare.naming import FileNaming
 from adplg_jax.prepare.scan import Rules
 from adplg_jax.prepare.source import (
-  Collection,
+  Collected,
   Options,
   Source,
   add_span_ends,
@@ -62,7 +61,7 @@ class OfficialSource(FileNaming, Source):
 
   features: ClassVar[Mapping[str, Features]]
   expected: ClassVar[Expected]
-  categories: ClassVar[Names[str]]
+  categories: ClassVar[Collection[str]]
   array_needs_list: ClassVar[bool] = False
 
   @abc.abstractmethod
@@ -82,13 +81,6 @@ class OfficialSource(FileNaming, Source):
     Raises:
       PreparationError: They cannot be read.
     """
-
-  def test_videos(
-    self, annotations: Annotations
-  ) -> Callable[[str], bool] | None:
-    """How to tell a test video from the annotations; None for not at all."""
-    names = annotations.test_videos
-    return names.__contains__ if names else None
 
   def layout(self, variant: str) -> Features:
     """What the files of a variant have to hold."""
@@ -146,7 +138,7 @@ class OfficialSource(FileNaming, Source):
         )
     check_name(f"features of {self.name} are", variant)
 
-  def collect(self, options: Options) -> Collection:
+  def collect(self, options: Options) -> Collected:
     """See Source."""
     if not isinstance(options, OfficialOptions):
       raise TypeError(f"{self.name} needs OfficialOptions")
@@ -161,7 +153,7 @@ class OfficialSource(FileNaming, Source):
       Path(options.features),
       lists,
       findings,
-      is_test=self.test_videos(annotations) if annotations else None,
+      is_test=annotations.is_test if annotations else None,
       besides=[*lists, *truths],
     )
     if options.ground_truth and self.array_needs_list and not listing.listed:
@@ -183,7 +175,7 @@ class OfficialSource(FileNaming, Source):
     def missing(videos: Sequence[Video]) -> str:
       return incomplete(videos, features.expected, self.categories)
 
-    return Collection(
+    return Collected(
       listing.videos,
       Rules(features.width, visual_width=features.visual_width),
       findings,

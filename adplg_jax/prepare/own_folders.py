@@ -30,7 +30,7 @@ _COLUMNS = (
   "spans",
 )
 _CROP = re.compile(r"(.+?)(__|[_-]crop[_-]?)(\d+)")
-_STREAM = r"rgb|optical[_-]?flow|flow|of|audio|vggish|motion|pose"
+_STREAM = "|".join([r"optical[_-]?flow", "of", *STREAMS])
 _BEFORE = re.compile(rf"({_STREAM})[_.-]+(.+)", re.IGNORECASE)
 _AFTER = re.compile(rf"(.+?)[_.-]+({_STREAM})", re.IGNORECASE)
 _SPANS = re.compile(r"(?P<video>.+?)[\s,;]+(?P<spans>\d+-\d+([\s,;]+\d+-\d+)*)")
@@ -149,7 +149,7 @@ def _parse_stem(stem: str) -> tuple[str, str, str]:
       stem, stream = after[1], after[2]
     elif before is not None and not stream:
       stem, stream = before[2], before[1]
-  return stem, re.sub(r"[_-]|optical", "", stream.lower()), crop
+  return stem, re.sub(r"optical[_-]?flow", "flow", stream.lower()), crop
 
 
 def _add_spans(

@@ -62,7 +62,7 @@ def _nothing(videos: Sequence[Video]) -> Sequence[str]:
 
 
 @dataclasses.dataclass(frozen=True)
-class Collection:
+class Collected:
   """A data set as its source collected it, before its files are read.
 
   Attributes:
@@ -113,7 +113,7 @@ class Source(abc.ABC):
     """
 
   @abc.abstractmethod
-  def collect(self, options: Options) -> Collection:
+  def collect(self, options: Options) -> Collected:
     """Collects the videos.
 
     Raises:

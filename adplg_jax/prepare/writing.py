@@ -17,7 +17,7 @@ from adplg_jax.prepare.checking import Checked
 from adplg_jax.prepare.findings import PreparationError
 from adplg_jax.prepare.reading import read_ahead
 from adplg_jax.prepare.segments import pad_or_average, segment_means
-from adplg_jax.prepare.source import Collection, Options
+from adplg_jax.prepare.source import Collected, Options
 from adplg_jax.prepare.videos import Crop, Video
 
 SHARD_BYTES = 60 * 2**20
@@ -29,7 +29,7 @@ EXAMPLE_BYTES = 512
 
 def write(
   checked: Checked,
-  collection: Collection,
+  collection: Collected,
   options: Options,
   name: str,
   folder: Path,

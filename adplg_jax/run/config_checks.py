@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from adplg_jax.data.frames import SPAN_ENDS
+from adplg_jax.data.normalize import KINDS
 from adplg_jax.run.config import flatten
 
 
@@ -31,7 +32,7 @@ _RULES = {
     "the name of a prepared data set, as in --config=folder:NAME",
     bool,
   ),
-  "data.normalize": _one_of("none", "rms", "standardize"),
+  "data.normalize": _one_of(*KINDS),
   "data.cache_gib": _AT_LEAST_0,
   "data.read_threads": _AT_LEAST_1,
   "batch_size": _AT_LEAST_1,

@@ -35,7 +35,7 @@ def test_reads_one_crop_and_a_column(tmp_path, suffix):
   np.testing.assert_array_equal(feature_files.read_features(path), X[:, 1])
   path = write(tmp_path / f"two{suffix}", X.astype(np.float16))
   header = feature_files.read_header(path)
-  assert (header.crops, header.dtype) == (2, np.float16)
+  assert (header.shape, header.dtype) == ((4, 2, 3), np.float16)
   got = feature_files.read_features(path, 1)
   np.testing.assert_array_equal(got, X[:, 1])
   assert got.dtype == np.float16

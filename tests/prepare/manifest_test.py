@@ -228,3 +228,14 @@ def test_rows_that_overlap_are_named(tmp_path):
   (item,) = findings.items
   assert "all.npy rows 10-30 is already listed at" in item.detail
   assert item.detail.endswith("all.npy rows 0-15.")
+
+
+@pytest.mark.parametrize(("step", "faults"), [("8", 1), ("20", 0)])
+def test_two_names_of_the_step_must_agree(tmp_path, step, faults):
+  change = {"step": step, "frames_per_snippet": "20", "window": "64"}
+  videos, findings = read(tmp_path, layouts.folder(tmp_path), change)
+  assert len(findings.items) == faults
+  if faults:
+    assert "step is 8, frames_per_snippet 20; they" in findings.items[0].detail
+  else:
+    assert (videos[0].frames_per_snippet, videos[0].window) == (20, 64)

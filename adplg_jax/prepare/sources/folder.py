@@ -10,7 +10,7 @@ from adplg_jax.prepare.findings import Findings, PreparationError
 from adplg_jax.prepare.manifest import make_videos, read_manifest
 from adplg_jax.prepare.scan import Rules
 from adplg_jax.prepare.source import (
-  Collection,
+  Collected,
   Options,
   Source,
   add_span_ends,
@@ -90,7 +90,7 @@ class Folder(Source):
     """See Source."""
     return f"{self.name} --name {variant or 'NAME'} --manifest MANIFEST.csv"
 
-  def collect(self, options: Options) -> Collection:
+  def collect(self, options: Options) -> Collected:
     """See Source."""
     if not isinstance(options, FolderOptions):
       raise TypeError(f"{self.name} needs FolderOptions")
@@ -106,7 +106,7 @@ class Folder(Source):
       videos = read_manifest(
         Path(options.manifest), findings, span_ends=options.span_ends
       )
-    return Collection(
+    return Collected(
       videos,
       Rules(zero_rows=True, span_slack=1, frames_cure=_FRAMES_CURE),
       findings,

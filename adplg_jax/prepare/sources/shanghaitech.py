@@ -9,10 +9,8 @@ from adplg_jax.prepare.annotation import MaskAnnotations, read_masks
 from adplg_jax.prepare.findings import Findings
 from adplg_jax.prepare.layout import Expected, Features
 from adplg_jax.prepare.naming import (
-  OWN_VIDEOS,
   FileName,
-  FileNameError,
-  parse_ending,
+  match_name,
 )
 from adplg_jax.prepare.official import OfficialSource
 from adplg_jax.prepare.videos import ANOMALOUS, NORMAL
@@ -53,17 +51,9 @@ class ShanghaiTech(OfficialSource):
     Raises:
       FileNameError: Another form.
     """
-    match = _NAME.fullmatch(path.name)
-    try:
-      if match is None:
-        raise ValueError
-      crop, audio = parse_ending(match["ending"] or "")
-    except ValueError:
-      raise FileNameError(
-        "unknown-name",
-        "the name is not SCENE_VIDEO, as 01_0014, with a crop such as _0 or a "
-        f"kind of features such as _i3d after it. {OWN_VIDEOS}",
-      ) from None
+    match, crop, audio = match_name(
+      _NAME, path.name, form="SCENE_VIDEO, as 01_0014", crop="_0"
+    )
     category = ANOMALOUS if len(match["number"]) == 4 else NORMAL
     return FileName(match["video"], crop, category, audio)
 

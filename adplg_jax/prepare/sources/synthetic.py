@@ -6,7 +6,7 @@ from adplg_jax.configs import synthetic as config
 from adplg_jax.prepare.findings import Findings, PreparationError
 from adplg_jax.prepare.scan import Rules
 from adplg_jax.prepare.source import (
-  Collection,
+  Collected,
   Options,
   Source,
   common_options,
@@ -45,13 +45,13 @@ class Synthetic(Source):
         f"synthetic variant is {variant!r}; allowed: {', '.join(VARIANTS)}."
       )
 
-  def collect(self, options: Options) -> Collection:
+  def collect(self, options: Options) -> Collected:
     """See Source."""
     self._check_variant(options.variant)
     spec = VARIANTS[options.variant]
     videos = [_video(video) for video in make_videos(spec)]
     rules = Rules(feature_width=spec.feature_width, zero_rows=True)
-    return Collection(videos, rules, Findings())
+    return Collected(videos, rules, Findings())
 
 
 def _video(made: SyntheticVideo) -> Video:

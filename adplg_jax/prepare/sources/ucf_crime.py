@@ -2,11 +2,10 @@
 
 import dataclasses
 import re
-from collections.abc import Callable
 from pathlib import Path, PurePath
 from typing import ClassVar
 
-from adplg_jax.prepare.annotation import Annotations, SpanAnnotations
+from adplg_jax.prepare.annotation import SpanAnnotations
 from adplg_jax.prepare.annotation_rows import Row, bare_name, read_rows
 from adplg_jax.prepare.findings import Findings
 from adplg_jax.prepare.layout import Expected, Features
@@ -14,7 +13,7 @@ from adplg_jax.prepare.naming import (
   OWN_VIDEOS,
   FileName,
   FileNameError,
-  parse_ending,
+  match_name,
   words,
 )
 from adplg_jax.prepare.official import OfficialSource
@@ -97,17 +96,9 @@ class UcfCrime(OfficialSource):
     Raises:
       FileNameError: Another form, an unknown class, or another class's folder.
     """
-    match = _NAME.fullmatch(path.name)
-    try:
-      if match is None:
-        raise ValueError
-      crop, audio = parse_ending(match["ending"] or "")
-    except ValueError:
-      raise FileNameError(
-        "unknown-name",
-        "the name is not NAME_x264, with a crop such as __1 or a kind of "
-        f"features such as _i3d after it. {OWN_VIDEOS}",
-      ) from None
+    match, crop, audio = match_name(
+      _NAME, path.name, form="NAME_x264", crop="__1"
+    )
     category = match["cls"] or match["bare_cls"]
     if category not in (*CLASSES, NORMAL):
       raise FileNameError(
@@ -131,19 +122,12 @@ class UcfCrime(OfficialSource):
     rows = read_rows(path, parse_row, FORMS, findings, span_ends)
     # Some files have the anomalous videos alone.
     normal_rows = any(name.startswith(NORMAL) for name in rows.videos)
-    return SpanAnnotations(rows, normal_rows)
 
-  def test_videos(
-    self, annotations: Annotations
-  ) -> Callable[[str], bool] | None:
-    """Those with a row, and normal ones by their names.
+    def is_test(video: str) -> bool:
+      # Normal_Videos_003_x264 is tested, Normal_Videos003_x264 is not.
+      return video in rows.videos or video.startswith(f"{NORMAL}_Videos_")
 
-    Normal_Videos_003_x264 is tested, Normal_Videos003_x264 is not.
-    """
-    if not isinstance(annotations, SpanAnnotations):
-      return super().test_videos(annotations)
-    rows = annotations.rows.videos
-    return lambda video: video in rows or video.startswith(f"{NORMAL}_Videos_")
+    return SpanAnnotations(rows, normal_rows, is_test)
 
 
 def parse_row(line: str) -> Row | None:

@@ -10,10 +10,9 @@ from adplg_jax.prepare.annotation_rows import Row, read_rows
 from adplg_jax.prepare.findings import Findings
 from adplg_jax.prepare.layout import Expected, Features
 from adplg_jax.prepare.naming import (
-  OWN_VIDEOS,
   FileName,
   FileNameError,
-  parse_ending,
+  match_name,
 )
 from adplg_jax.prepare.official import OfficialSource
 from adplg_jax.prepare.videos import NORMAL
@@ -75,17 +74,9 @@ class XdViolence(OfficialSource):
     Raises:
       FileNameError: Another form, or an unknown class.
     """
-    match = _NAME.fullmatch(path.name)
-    try:
-      if match is None:
-        raise ValueError
-      crop, audio = parse_ending(match["ending"])
-    except ValueError:
-      raise FileNameError(
-        "unknown-name",
-        "the name is not NAME_label_CODES, with a crop such as __0 or a kind "
-        f"of features such as _i3d after it. {OWN_VIDEOS}",
-      ) from None
+    match, crop, audio = match_name(
+      _NAME, path.name, form="NAME_label_CODES", crop="__0"
+    )
     codes = [code for code in match["codes"].split("-") if code != "0"]
     unknown = [code for code in codes if code not in (*CLASSES, "A")]
     if unknown or not codes or ("A" in codes and len(codes) > 1):
