@@ -202,6 +202,7 @@ class Checkpointer:
       },
     )
     self._selections = self._read_selections()
+    self._sync("selections read")  # Before any process adds one.
 
   def _check_metrics(self) -> None:
     """Renames damaged metrics: Orbax opens no directory that has any.
@@ -227,8 +228,12 @@ class Checkpointer:
             "not evaluated.",
             *(file, error, aside),
           )
+    self._sync("checkpoint metrics checked")
+
+  def _sync(self, name: str) -> None:
+    """Waits for the other processes of a job; a reader has none."""
     if not self._read_only:
-      multihost_utils.sync_global_devices("checkpoint metrics checked")
+      multihost_utils.sync_global_devices(name)
 
   def _read_selections(self) -> dict[int, Selection]:
     """The selection metrics of all checkpoints that were evaluated."""
@@ -309,7 +314,7 @@ class Checkpointer:
         write_atomically(file, json.dumps(_metrics(step, selection)))
       except OSError as error:
         raise self._failed(error) from error
-    multihost_utils.sync_global_devices("selection added")
+    self._sync("selection added")
     self._manager.reload()
     self._selections[step] = selection
 
@@ -509,7 +514,7 @@ class Checkpointer:
       aside.parent.mkdir(exist_ok=True)
       folder.rename(aside)
       logging.error("The damaged checkpoint was moved to %s.", aside)
-    multihost_utils.sync_global_devices("checkpoint set aside")
+    self._sync("checkpoint set aside")
     self._manager.reload()
     self._selections.pop(step, None)
 

@@ -107,10 +107,16 @@ def test_slurm_variables_are_enough_for_every_process_to_find_the_others():
 
 
 DAMAGED_METRICS = """
-import sys
+import sys, time
+import jax
 from adplg_jax.run import job
 from adplg_jax.run.checkpoint import Checkpointer, Selection
 job.start(sys.argv[1])
+read = Checkpointer._read_selections
+def read_late(self):  # The others would add a selection by now.
+  time.sleep(3 * jax.process_index())
+  return read(self)
+Checkpointer._read_selections = read_late
 checkpoints = Checkpointer(sys.argv[2], keep=9)
 before = checkpoints.selection(2)
 checkpoints.add_selection(2, Selection(0.5, "frame_auc on the test split"))
