@@ -5,9 +5,10 @@ RUN := $(VENV)/bin/python
 INSTALL := $(VENV)/bin/pip install --quiet --disable-pip-version-check \
   -c constraints.txt -e
 
-# Programs with little optimization, each compiled in one piece.
+# Programs with little optimization, each compiled in one piece, fused loops
+# without the detour over MLIR: a third of the time a step takes to compile.
 FAST_COMPILATION := --xla_backend_optimization_level=0 \
-  --xla_cpu_parallel_codegen_split_count=1
+  --xla_cpu_parallel_codegen_split_count=1 --xla_cpu_use_fusion_emitters=false
 
 .PHONY: demo test test-all lint wheel clean
 

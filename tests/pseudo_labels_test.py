@@ -138,7 +138,9 @@ def test_compiled_program_has_no_loop():
     **THRESHOLDS,
   )
   assert "stablehlo.while" not in lowered.as_text()
-  assert "while(" not in lowered.compile().as_text()
+  # As it is used: `make test` leaves scatters as loops, to compile quickly.
+  compiled = lowered.compile({"xla_cpu_use_fusion_emitters": True})
+  assert "while(" not in compiled.as_text()
 
 
 def test_no_gradient_flows_through_labels():
