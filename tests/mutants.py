@@ -32,6 +32,12 @@ from tests.faults import FAULTS, Fault
 ROOT = Path(__file__).parent.parent
 # Runs at a time: a process of JAX keeps about one core busy.
 JOBS = 2
+# The Makefile's, too.
+FAST_COMPILATION = (
+  "--xla_backend_optimization_level=0 "
+  "--xla_cpu_parallel_codegen_split_count=1 "
+  "--xla_cpu_use_fusion_emitters=false"
+)
 # Seconds for the tests of one fault, and for those of all without a fault.
 TIMEOUT, UNCHANGED_TIMEOUT = 300, 1200
 
@@ -125,8 +131,8 @@ def run_tests(
     # Bytecode is told apart by the source's size and second, which a mutant
     # may share with the one before.
     "PYTHONDONTWRITEBYTECODE": "1",
-    # Compilation takes most of the time; the tests pass at this level, too.
-    "XLA_FLAGS": f"{flags} --xla_backend_optimization_level=0".strip(),
+    # As in `make test`: compilation takes most of the time.
+    "XLA_FLAGS": f"{flags} {FAST_COMPILATION}".strip(),
   }
   options = ["-x", "-q", "-rfE", "-m", "not slow", "-p", "no:cacheprovider"]
   with subprocess.Popen(
