@@ -15,16 +15,10 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-import jax
 from absl import logging
 
-from adplg_jax import train
-from adplg_jax.run import job
-from adplg_jax.run.agreement import DisagreementError
-from adplg_jax.run.checkpoint import CheckpointError
+from adplg_jax.run.allocator import keep_memory
 from adplg_jax.run.config import load_config, split_overrides
-from adplg_jax.run.preemption import EXIT_CODE, Preempted, Preemption
-from adplg_jax.run.workdir import WorkdirError
 
 
 def parse(argv: Sequence[str]) -> argparse.Namespace:
@@ -75,6 +69,17 @@ def run(config: Any, workdir: str, distributed: str = "none") -> int:
   Returns:
     The exit code.
   """
+  # Here: what is wrong with a command line is said, and the help shown, without
+  # the seconds that it takes to import JAX.
+  import jax
+
+  from adplg_jax import train
+  from adplg_jax.run import job
+  from adplg_jax.run.agreement import DisagreementError
+  from adplg_jax.run.checkpoint import CheckpointError
+  from adplg_jax.run.preemption import EXIT_CODE, Preempted, Preemption
+  from adplg_jax.run.workdir import WorkdirError
+
   try:
     job.start(distributed)
     # Not before: a signal ends a process that waits for the others.
@@ -114,6 +119,7 @@ def main(argv: Sequence[str] | None = None) -> int:
   except ValueError as error:
     print(error, file=sys.stderr)
     return 1
+  keep_memory()
   return run(arguments.config, arguments.workdir, arguments.distributed)
 
 

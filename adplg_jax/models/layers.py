@@ -9,7 +9,8 @@ from typing import Any
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+import numpy as np
+from jaxtyping import Array, Bool, Float
 
 Dtype = Any
 
@@ -28,6 +29,44 @@ def bias_init(fan_in: int) -> nn.initializers.Initializer:
     return jax.random.uniform(key, shape, dtype, -bound, bound)
 
   return init
+
+
+@jax.custom_vjp
+def product(
+  x: Float[Array, "*b d"], kernel: Float[Array, "d e"]
+) -> Float[Array, "*b e"]:
+  """Each row of x times a kernel.
+
+  With a gradient of its own: JAX's writes that of the kernel as a transposed
+  product of transposed rows, for which XLA copies them on a CPU; it then takes
+  twice as long (docs/performance.md).
+  """
+  return (_rows(x) @ kernel).reshape(*x.shape[:-1], -1)
+
+
+def _rows(x: Float[Array, "*b d"]) -> Float[Array, "n d"]:
+  return x.reshape(-1, x.shape[-1])
+
+
+def _product_forward(x, kernel):
+  return product(x, kernel), (x, kernel)
+
+
+def _product_backward(saved, gradient):
+  x, kernel = saved
+  rows = _rows(gradient)
+  x_gradient = jax.lax.dot_general(rows, kernel, (((1,), (1,)), ((), ())))
+  kernel_gradient = jax.lax.dot_general(_rows(x), rows, (((0,), (0,)), ((), ())))
+  return x_gradient.reshape(x.shape), kernel_gradient
+
+
+product.defvjp(_product_forward, _product_backward)
+
+
+def _dense_product(x, kernel, dimension_numbers, precision=None):
+  """`product`, called as `nn.Dense` calls `lax.dot_general`."""
+  del dimension_numbers, precision
+  return product(x, kernel)
 
 
 def linear(
@@ -49,7 +88,11 @@ def linear(
     The module.
   """
   return nn.Dense(
-    features, kernel_init=kernel_init, bias_init=bias_init(fan_in), **options
+    features,
+    kernel_init=kernel_init,
+    bias_init=bias_init(fan_in),
+    dot_general=_dense_product,
+    **options,
   )
 
 
@@ -63,6 +106,57 @@ def layer_norm(**options: Any) -> nn.LayerNorm:
     The module.
   """
   return nn.LayerNorm(epsilon=1e-5, use_fast_variance=False, **options)
+
+
+def gelu(x: Float[Array, "*b"]) -> Float[Array, "*b"]:
+  """The exact GELU, x Phi(x).
+
+  By erf, as PyTorch has it: XLA computes `jax.nn.gelu`'s erfc, which differs
+  in the last digits of large negative numbers, several times as slowly on a
+  CPU (docs/performance.md).
+  """
+  return 0.5 * x * (1 + jax.lax.erf(x * np.sqrt(0.5).astype(x.dtype)))
+
+
+class Dropout(nn.Module):
+  """Drops values at a rate and scales the others by 1 / (1 - rate).
+
+  Attributes:
+    rate: Share of the values that are dropped; one random bit a value where it
+      is a half.
+  """
+
+  rate: float
+
+  @nn.compact
+  def __call__(
+    self, x: Float[Array, "*b d"], *, deterministic: bool
+  ) -> Float[Array, "*b d"]:
+    """Draws from the stream "dropout", unless it is deterministic."""
+    if deterministic or self.rate == 0:
+      return x
+    if self.rate == 1:
+      return jnp.zeros_like(x)
+    key = self.make_rng("dropout")
+    if self.rate == 0.5:
+      keep = random_bits(key, x.shape)
+    else:
+      keep = jax.random.bernoulli(key, 1 - self.rate, x.shape)
+    scale = np.asarray(1 / (1 - self.rate), x.dtype)
+    return jnp.where(keep, x * scale, 0)
+
+
+def random_bits(key: jax.Array, shape: tuple[int, ...]) -> Bool[Array, "..."]:
+  """Independent fair bits, 32 from each random word.
+
+  Args:
+    key: A key.
+    shape: Of the result.
+  """
+  *rows, width = shape
+  words = jax.random.bits(key, (*rows, -(-width // 32)), jnp.uint32)
+  bits = (words[..., None] >> np.arange(32, dtype=np.uint32)) & 1
+  return bits.reshape(*rows, -1)[..., :width] != 0
 
 
 class Classifier(nn.Module):
@@ -85,6 +179,6 @@ class Classifier(nn.Module):
     }
     hidden = linear(x.shape[-1], self.hidden_width, name="hidden", **options)
     x = nn.relu(hidden(x))
-    x = nn.Dropout(self.dropout)(x, deterministic=not train)
+    x = Dropout(self.dropout)(x, deterministic=not train)
     x = linear(self.hidden_width, 1, name="score", **options)(x)
     return x[..., 0].astype(jnp.promote_types(self.dtype, jnp.float32))

@@ -6,6 +6,7 @@ Source: docs/method.md, section 4.
 from collections.abc import Sequence
 
 import flax.linen as nn
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
@@ -17,10 +18,13 @@ from adplg_jax.models.attention import (
 from adplg_jax.models.layers import (
   FAN_IN_UNIFORM,
   Classifier,
+  Dropout,
   Dtype,
   bias_init,
+  gelu,
   layer_norm,
   linear,
+  product,
 )
 
 
@@ -71,7 +75,8 @@ class LocalBlock(nn.Module):
       (self.max_snippets, width),
       self.param_dtype,
     )
-    x = x + position[:t].astype(self.dtype)
+    # Without the barrier XLA sums the gradient of all rows, seen or not.
+    x = x + jax.lax.optimization_barrier(position[:t]).astype(self.dtype)
     y = layer_norm(name="norm", **types)(x)
     y = linear(width, 3 * inner, name="qkv", use_bias=False, **types)(y)
     y = banded_attention(
@@ -118,7 +123,7 @@ class GlobalBlock(nn.Module):
     inner = self.heads * self.head_width
 
     def dropout(y: Array) -> Array:
-      return nn.Dropout(self.dropout)(y, deterministic=not train)
+      return Dropout(self.dropout)(y, deterministic=not train)
 
     y = layer_norm(name="attention_norm", **types)(x)
     y = linear(width, 3 * inner, name="qkv", use_bias=False, **types)(y)
@@ -128,7 +133,7 @@ class GlobalBlock(nn.Module):
     y = layer_norm(name="feed_forward_norm", **types)(x)
     hidden = self.feed_forward_width
     y = linear(width, hidden, name="feed_forward_hidden", **types)(y)
-    y = dropout(nn.gelu(y, approximate=False))
+    y = dropout(gelu(y))
     y = linear(hidden, width, name="feed_forward_out", **types)(y)
     return x + dropout(y)
 
@@ -153,7 +158,7 @@ class TemporalConvolution(nn.Module):
     # One product [t, 3 in] x [3 in, out] is what the devices do best.
     x = jnp.concatenate([x[:, :-2], x[:, 1:-1], x[:, 2:]], axis=-1)
     kernel = kernel.reshape(fan_in, self.features)
-    return x @ kernel.astype(self.dtype) + bias.astype(self.dtype)
+    return product(x, kernel.astype(self.dtype)) + bias.astype(self.dtype)
 
 
 class SnippetBranch(nn.Module):

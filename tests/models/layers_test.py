@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import scipy.stats
 
 from adplg_jax.models import layers
 
@@ -104,3 +105,50 @@ def test_logits_are_float32_or_better(dtype, logits):
   assert {leaf.dtype for leaf in jax.tree.leaves(params)} == {
     np.dtype(np.float32)
   }
+
+
+def test_gelu_is_the_exact_one(x64):
+  x = np.linspace(-9, 9, 2001)
+  want = x * scipy.stats.norm.cdf(x)
+  np.testing.assert_allclose(layers.gelu(jnp.asarray(x)), want, atol=1e-15)
+  found = jax.vmap(jax.grad(layers.gelu))(jnp.asarray(x))
+  slope = scipy.stats.norm.cdf(x) + x * scipy.stats.norm.pdf(x)
+  np.testing.assert_allclose(found, slope, atol=1e-14)
+
+
+@pytest.mark.parametrize("rate", [0.5, 0.7])
+def test_dropout_drops_its_share_and_scales_the_rest(rate):
+  x = np.arange(1, 60_001, dtype=np.float32).reshape(20, 60, 50)
+  model = layers.Dropout(rate)
+  y = model.apply(
+    {}, jnp.asarray(x), deterministic=False, rngs={"dropout": jax.random.key(0)}
+  )
+  kept = np.asarray(y) != 0
+  np.testing.assert_allclose(y[kept], x[kept] / (1 - rate), rtol=1e-6)
+  # Of each place on each axis, and of neighbours together.
+  for axis in range(3):
+    others = tuple({0, 1, 2} - {axis})
+    share = kept.mean(axis=others)
+    count = kept.size / kept.shape[axis]
+    assert np.abs(share - (1 - rate)).max() < 5 * (count**-0.5) / 2
+  both = (kept[..., 1:] & kept[..., :-1]).mean()
+  assert abs(both - (1 - rate) ** 2) < 0.02
+
+
+def test_dropout_of_nothing_and_of_all():
+  x = jnp.ones((2, 3))
+  keys = {"dropout": jax.random.key(0)}
+  apply = layers.Dropout(0.5).apply
+  np.testing.assert_array_equal(apply({}, x, deterministic=True), x)
+  for rate, want in ((0.0, 1), (1.0, 0)):
+    found = layers.Dropout(rate).apply({}, x, deterministic=False, rngs=keys)
+    np.testing.assert_array_equal(found, want)
+
+
+def test_random_bits_are_of_every_word():
+  bits = np.asarray(layers.random_bits(jax.random.key(3), (500, 70)))
+  assert bits.shape == (500, 70)
+  assert np.abs(bits.mean(axis=0) - 0.5).max() < 0.12
+  # No two columns are the same bit.
+  correlation = np.corrcoef(bits.T)
+  assert np.abs(correlation - np.eye(70)).max() < 0.25

@@ -15,6 +15,7 @@ from flax import linen as nn
 
 from adplg_jax import train_state, train_step
 from adplg_jax.method import Method
+from adplg_jax.models.layers import Dropout
 from tests.parity.pair import Batch, Pair
 
 Masks = dict[str, jax.Array]
@@ -126,7 +127,7 @@ def _passed(
     *inputs,
     train=True,
     rngs={"dropout": stream},
-    capture_intermediates=lambda module, _: isinstance(module, nn.Dropout),
+    capture_intermediates=lambda module, _: isinstance(module, Dropout),
     mutable=["intermediates"],
   )
   return captured["intermediates"]
