@@ -56,7 +56,9 @@ def _product_backward(saved, gradient):
   x, kernel = saved
   rows = _rows(gradient)
   x_gradient = jax.lax.dot_general(rows, kernel, (((1,), (1,)), ((), ())))
-  kernel_gradient = jax.lax.dot_general(_rows(x), rows, (((0,), (0,)), ((), ())))
+  kernel_gradient = jax.lax.dot_general(
+    _rows(x), rows, (((0,), (0,)), ((), ()))
+  )
   return x_gradient.reshape(x.shape), kernel_gradient
 
 

@@ -158,7 +158,8 @@ class TemporalConvolution(nn.Module):
     # One product [t, 3 in] x [3 in, out] is what the devices do best.
     x = jnp.concatenate([x[:, :-2], x[:, 1:-1], x[:, 2:]], axis=-1)
     kernel = kernel.reshape(fan_in, self.features)
-    return product(x, kernel.astype(self.dtype)) + bias.astype(self.dtype)
+    kernel = jnp.asarray(kernel, self.dtype)
+    return product(x, kernel) + jnp.asarray(bias, self.dtype)
 
 
 class SnippetBranch(nn.Module):

@@ -152,3 +152,39 @@ def test_random_bits_are_of_every_word():
   # No two columns are the same bit.
   correlation = np.corrcoef(bits.T)
   assert np.abs(correlation - np.eye(70)).max() < 0.25
+
+
+def product_and_gradients(function, shape):
+  x, kernel, slope = (
+    jax.random.normal(jax.random.key(i), s)
+    for i, s in enumerate([shape, (shape[-1], 3), (*shape[:-1], 3)])
+  )
+  y, backward = jax.vjp(function, x, kernel)
+  return y, *backward(slope)
+
+
+@pytest.mark.parametrize("shape", [(4,), (5, 4), (2, 5, 4)])
+def test_a_product_is_the_matrix_product(x64, shape):
+  found = product_and_gradients(layers.product, shape)
+  want = product_and_gradients(lambda x, kernel: x @ kernel, shape)
+  for one, other in zip(found, want, strict=True):
+    assert one.shape == other.shape
+    np.testing.assert_allclose(one, other, atol=1e-14)
+
+
+def test_products_of_rows_are_of_the_compute_type():
+  x, kernel = jnp.ones((2, 3, 4), jnp.bfloat16), jnp.ones((4, 5), jnp.bfloat16)
+  y, backward = jax.vjp(layers.product, x, kernel)
+  assert [z.dtype for z in (y, *backward(y))] == [jnp.bfloat16] * 3
+
+
+def test_gradients_of_a_linear_map_transpose_nothing():
+  layer = layers.linear(4, 5)
+  x = jnp.ones((2, 3, 4))
+  params = layer.init(jax.random.key(0), x)
+
+  def loss(params, x):
+    return (layer.apply(params, x) ** 2).sum()
+
+  gradient = jax.jit(jax.grad(loss, argnums=(0, 1)))
+  assert "stablehlo.transpose" not in gradient.lower(params, x).as_text()
