@@ -185,6 +185,12 @@ ATTENTION = _faults(
     f"{_BANDED}[7-2]",
   ),
   (
+    "zeros_not_counted",
+    "of_zeros = zeros * jnp.exp",
+    "of_zeros = (zeros > 0) * jnp.exp",
+    f"{_BANDED}[7-2]",
+  ),
+  (
     "rotary_shift_of_one",
     "shift = window if rotary_query_shift else 0",
     "shift = 1 if rotary_query_shift else 0",
@@ -222,9 +228,45 @@ MODELS = [
     "models/layers",
     (
       "epsilon_of_flax",
-      "epsilon=1e-5",
-      "epsilon=1e-6",
+      "variance + 1e-5",
+      "variance + 1e-6",
       "test_layer_norm_is_pytorchs",
+    ),
+    (
+      "one_pass_variance",
+      "(centred**2).mean(-1, keepdims=True)",
+      "(x**2).mean(-1, keepdims=True) - x.mean(-1, keepdims=True) ** 2",
+      "test_layer_norm_far_from_zero_does_not_cancel",
+    ),
+    (
+      "gelu_by_tanh",
+      "1 + jax.lax.erf(x * np.sqrt(0.5).astype(x.dtype))",
+      "1 + jnp.tanh(0.7978845608 * (x + 0.044715 * x**3))",
+      "test_gelu_is_the_exact_one",
+    ),
+    (
+      "same_bits_for_all_words",
+      "jax.random.bits(key, (*rows, -(-width // 32)), jnp.uint32)",
+      "jnp.repeat(jax.random.bits(key, (*rows, 1), jnp.uint32), 9, -1)",
+      "test_random_bits_are_of_every_word",
+    ),
+    (
+      "kept_values_not_scaled",
+      "jnp.where(keep, x * scale, 0)",
+      "jnp.where(keep, x, 0)",
+      "test_dropout_drops_its_share_and_scales_the_rest",
+    ),
+    (
+      "copied_kernel_gradient",
+      "_rows(x), rows, (((0,), (0,)), ((), ()))",
+      "_rows(x).T, rows, (((1,), (0,)), ((), ()))",
+      "test_gradients_of_a_linear_map_transpose_nothing",
+    ),
+    (
+      "rows_get_the_first_videos_gradient",
+      "total.reshape(shape)",
+      "gradient[0]",
+      "test_the_same_rows_are_added_to_every_video",
     ),
     (
       "bias_bound",

@@ -157,12 +157,22 @@ def banded_attention(
     weights = jax.nn.softmax(logits, axis=-1)
   else:
     zeros = _zero_keys(lengths, start + np.arange(size), window)
-    sink = jnp.log(zeros.astype(dtype))[:, :, None, :, None]
-    sink = jnp.broadcast_to(sink, (*logits.shape[:-1], 1))
-    weights = jax.nn.softmax(jnp.concatenate([logits, sink], -1), axis=-1)
-    weights = weights[..., :-1]
+    weights = _softmax_with_zeros(logits, zeros[:, :, None, :, None])
   out = jnp.einsum("bmhqk,bmkhe->bmqhe", weights.astype(value.dtype), value)
   return out.reshape(batch, blocks * size, heads, width)[:, :t]
+
+
+def _softmax_with_zeros(
+  logits: Float[Array, "*b q k"], zeros: Int[Array, "*#b q 1"]
+) -> Float[Array, "*b q k"]:
+  """Soft-max over the last axis and over so many more logits of 0."""
+  highest = logits.max(-1, keepdims=True)
+  highest = jnp.where(zeros > 0, jnp.maximum(highest, 0), highest)
+  highest = jax.lax.stop_gradient(highest)
+  weights = jnp.exp(logits - highest)
+  # Where there are zeros, the highest is at least 0.
+  of_zeros = zeros * jnp.exp(-jnp.maximum(highest, 0))
+  return weights / (weights.sum(-1, keepdims=True) + of_zeros)
 
 
 def full_attention(

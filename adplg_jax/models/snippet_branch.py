@@ -6,7 +6,6 @@ Source: docs/method.md, section 4.
 from collections.abc import Sequence
 
 import flax.linen as nn
-import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
@@ -20,9 +19,10 @@ from adplg_jax.models.layers import (
   Classifier,
   Dropout,
   Dtype,
+  LayerNorm,
+  add_rows,
   bias_init,
   gelu,
-  layer_norm,
   linear,
   product,
 )
@@ -75,9 +75,8 @@ class LocalBlock(nn.Module):
       (self.max_snippets, width),
       self.param_dtype,
     )
-    # Without the barrier XLA sums the gradient of all rows, seen or not.
-    x = x + jax.lax.optimization_barrier(position[:t]).astype(self.dtype)
-    y = layer_norm(name="norm", **types)(x)
+    x = add_rows(x, jnp.asarray(position[:t], self.dtype))
+    y = LayerNorm(name="norm", **types)(x)
     y = linear(width, 3 * inner, name="qkv", use_bias=False, **types)(y)
     y = banded_attention(
       *_heads(y, self.heads),
@@ -87,7 +86,7 @@ class LocalBlock(nn.Module):
       rotary_query_shift=self.rotary_query_shift,
     ).reshape(*x.shape[:2], inner)
     x = x + linear(inner, width, name="out", use_bias=False, **types)(y)
-    x = layer_norm(name="output_norm", **types)(x)
+    x = LayerNorm(name="output_norm", **types)(x)
     reduce = linear(
       width, self.out_width, name="reduce", use_bias=False, **types
     )
@@ -125,12 +124,12 @@ class GlobalBlock(nn.Module):
     def dropout(y: Array) -> Array:
       return Dropout(self.dropout)(y, deterministic=not train)
 
-    y = layer_norm(name="attention_norm", **types)(x)
+    y = LayerNorm(name="attention_norm", **types)(x)
     y = linear(width, 3 * inner, name="qkv", use_bias=False, **types)(y)
     y = full_attention(*_heads(y, self.heads), lengths)
     y = y.reshape(*x.shape[:2], inner)
     x = x + dropout(linear(inner, width, name="out", **types)(y))
-    y = layer_norm(name="feed_forward_norm", **types)(x)
+    y = LayerNorm(name="feed_forward_norm", **types)(x)
     hidden = self.feed_forward_width
     y = linear(width, hidden, name="feed_forward_hidden", **types)(y)
     y = dropout(gelu(y))

@@ -11,7 +11,7 @@ from adplg_jax.models import layers
 
 def test_layer_norm_is_pytorchs(x64):
   """Two passes and an epsilon of 1e-5; values and gradients."""
-  norm = layers.layer_norm(dtype=jnp.float64, param_dtype=jnp.float64)
+  norm = layers.LayerNorm(dtype=jnp.float64, param_dtype=jnp.float64)
   x = jnp.asarray(np.random.default_rng(0).standard_normal((3, 8)) * 1e-2)
   params = {"params": {"scale": jnp.arange(1.0, 9), "bias": jnp.ones(8)}}
   apply = jax.jit(norm.apply)
@@ -31,8 +31,8 @@ def test_layer_norm_is_pytorchs(x64):
 
 def test_layer_norm_far_from_zero_does_not_cancel():
   """The mean of squares less the squared mean would lose all digits."""
-  norm = layers.layer_norm()
-  x = 1e4 + np.array([[0.0, 1, 2, 3]], np.float32)
+  norm = layers.LayerNorm()
+  x = 1e4 + jnp.array([[0.0, 1, 2, 3]])
   params = norm.init(jax.random.key(0), x)
   want = (np.arange(4) - 1.5) / np.sqrt(1.25)
   np.testing.assert_allclose(norm.apply(params, x)[0], want, atol=1e-3)
@@ -188,3 +188,15 @@ def test_gradients_of_a_linear_map_transpose_nothing():
 
   gradient = jax.jit(jax.grad(loss, argnums=(0, 1)))
   assert "stablehlo.transpose" not in gradient.lower(params, x).as_text()
+
+
+def test_the_same_rows_are_added_to_every_video(x64):
+  x, rows, slope = (
+    jax.random.normal(jax.random.key(i), shape)
+    for i, shape in enumerate([(3, 4, 5), (4, 5), (3, 4, 5)])
+  )
+  y, backward = jax.vjp(layers.add_rows, x, rows)
+  np.testing.assert_array_equal(y, x + rows)
+  found = backward(slope)
+  np.testing.assert_array_equal(found[0], slope)
+  np.testing.assert_allclose(found[1], slope.sum(0), atol=1e-14)

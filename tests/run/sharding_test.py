@@ -161,8 +161,9 @@ def test_collectives_are_what_must_be_there():
   assert dimensions((_BATCH, _SEGMENTS)) in found["all-gather"]
   assert found["all-gather"] <= gathered
   gradients = {dimensions(shape) for shape in parameters}
-  # The convolution is one product; of the tables N rows are reached.
-  gradients |= {(_WIDTH, 3 * _WIDTH), (_SEGMENTS, _WIDTH)}
+  # The convolution is one product; of the tables N rows are reached, summed as
+  # one row.
+  gradients |= {(_WIDTH, 3 * _WIDTH), (_SEGMENTS * _WIDTH,)}
   assert (_WIDTH, _WIDTH) in found["all-reduce"]
   # Losses and counts; the sparsity's sums along the batch.
   assert found["all-reduce"] <= gradients | {(), (_SEGMENTS,)}
