@@ -188,7 +188,7 @@ ATTENTION = _faults(
     "zeros_not_counted",
     "of_zeros = zeros * jnp.exp",
     "of_zeros = (zeros > 0) * jnp.exp",
-    f"{_BANDED}[7-2]",
+    f"{_BANDED}[7-6]",
   ),
   (
     "rotary_shift_of_one",
