@@ -1,4 +1,5 @@
 # make demo: trains, scores and draws. make test: what a change must pass.
+# make bench: timings against PyTorch.
 PYTHON ?= python3
 VENV ?= .venv
 RUN := $(VENV)/bin/python
@@ -10,7 +11,7 @@ INSTALL := $(VENV)/bin/pip install --quiet --disable-pip-version-check \
 FAST_COMPILATION := --xla_backend_optimization_level=0 \
   --xla_cpu_parallel_codegen_split_count=1 --xla_cpu_use_fusion_emitters=false
 
-.PHONY: demo test test-all lint wheel clean
+.PHONY: demo test test-all bench lint wheel clean
 
 demo: $(VENV)/.demo
 	$(RUN) -m adplg_jax.demo
@@ -23,6 +24,11 @@ test: $(VENV)/.test
 
 test-all: $(VENV)/.test
 	$(RUN) -m pytest -n 2 --dist loadfile
+
+# Some six minutes on two cores, which must be idle.
+bench: $(VENV)/.test
+	$(RUN) -m benchmarks.train_step
+	$(RUN) -m benchmarks.evaluate
 
 lint: $(VENV)/.test
 	$(VENV)/bin/ruff check .

@@ -19,6 +19,7 @@ from adplg_jax.data import store
 from adplg_jax.experiment import Experiment, open_experiment, set_up_jax
 from adplg_jax.report import console, picture
 from adplg_jax.run import sharding
+from adplg_jax.run.allocator import keep_memory
 from adplg_jax.run.checkpoint import Checkpointer, CheckpointError
 from adplg_jax.run.config import (
   load_config,
@@ -77,6 +78,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     "that change the results",
   )
   arguments = parser.parse_args(rest)
+  keep_memory()
   try:
     outcome = evaluate_workdir(
       arguments.workdir,

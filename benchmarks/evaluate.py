@@ -207,7 +207,7 @@ def draw(rows: list[dict[str, float]], path: Path) -> None:
   """Time and memory a snippet, over the length."""
   from matplotlib.figure import Figure
 
-  figure = Figure(figsize=(9, 3.6), layout="constrained")
+  figure = Figure(figsize=(9, 3.8), layout="constrained")
   length = [row["snippets"] for row in rows]
   for axes, name, unit, scale in zip(
     figure.subplots(1, 2),
@@ -223,7 +223,8 @@ def draw(rows: list[dict[str, float]], path: Path) -> None:
       color="#0072b2",
     )
     axes.set(xscale="log", xlabel="snippets of the video", ylabel=unit)
-    axes.set_xticks(length, [str(n) for n in length], minor=False)
+    axes.set_xticks(length, [str(n) for n in length], rotation=45)
+    axes.minorticks_off()
     axes.set_ylim(bottom=0)
     axes.grid(alpha=0.3)
   figure.suptitle("Scoring one crop: flat is linear in the length")

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+from jax.interpreters import partial_eval
 
 
 class Product(NamedTuple):
@@ -19,21 +20,20 @@ class Product(NamedTuple):
 
   def flop(self) -> int:
     """Two for each multiplication."""
-    (contracted, _), (batch, _) = self.axes
-    (_, right), (_, right_batch) = self.axes
+    (_, contracted), (_, batch) = self.axes
     outer = math.prod(
       size
       for axis, size in enumerate(self.right)
-      if axis not in (*right, *right_batch)
+      if axis not in (*contracted, *batch)
     )
-    del contracted, batch
     return 2 * math.prod(self.left) * outer
 
 
 def of(function: Callable[..., Any], *arguments: Any) -> Counter[Product]:
-  """All products of a function, each with how often it is done."""
-  closed = jax.make_jaxpr(function)(*arguments)
-  return Counter(_products(closed.jaxpr))
+  """All products that a function's results need, each with its number."""
+  jaxpr = jax.make_jaxpr(function)(*arguments).jaxpr
+  needed, _ = partial_eval.dce_jaxpr(jaxpr, [True] * len(jaxpr.outvars))
+  return Counter(_products(needed))
 
 
 def _products(jaxpr: Any) -> Iterator[Product]:

@@ -37,6 +37,27 @@ def test_the_quality_benchmark_compares_both_programs(tmp_path):
     assert re.search(rf"{metric} jax - torch [+-]0\.\d+, 90 % interval", said)
 
 
+@pytest.mark.parametrize(
+  ("benchmark", "flags", "printed"),
+  [
+    ("train_step", ["--batch_size=1"], ("ratio", "share_of_limit")),
+    ("evaluate", ["--every=150", "--crops=1"], ("ratio", "compilations")),
+  ],
+)
+def test_a_benchmark_compares_with_pytorch(tmp_path, benchmark, flags, printed):
+  pytest.importorskip("torch", reason="PyTorch is not installed: no opponent")
+  file = tmp_path / "figures.json"
+  said = run_command(
+    *(sys.executable, "-m", f"benchmarks.{benchmark}", "--rounds=1"),
+    *(*flags, "--json", file),
+  )
+  figures = json.loads(file.read_text())
+  assert set(printed) <= set(figures)
+  seconds = figures["seconds"]
+  assert figures["ratio"] == seconds["jax"] / seconds["torch"]
+  assert f"ratio = {figures['ratio']:.3f}" in said
+
+
 SHORT = (
   "--config.total_steps=2",
   "--config.warm_up_steps=1",

@@ -12,7 +12,7 @@ _M_TRIM_THRESHOLD, _M_MMAP_MAX, _M_ARENA_MAX = -1, -4, -8
 
 
 def keep_memory() -> None:
-  """Tells malloc to keep what is freed; call it before JAX is imported.
+  """Tells malloc to keep what is freed; call it before JAX allocates.
 
   Nothing happens where the C library is another one.
   """
