@@ -326,13 +326,13 @@ MODELS = [
     ),
     (
       "gelu_of_flax",
-      "approximate=False",
-      "approximate=True",
+      "dropout(gelu(y))",
+      "dropout(nn.gelu(y))",
       "test_a_global_block_by_hand",
     ),
     (
       "positions_not_added",
-      "x = x + position[:t].astype(self.dtype)",
+      "x = add_rows(x, jnp.asarray(position[:t], self.dtype))",
       "x = x.astype(self.dtype)",
       "test_a_local_block_by_hand",
     ),
