@@ -136,3 +136,25 @@ def test_a_full_disk_is_reported_and_nothing_saved_is_lost(data_dir, tmp_path):
   assert "Going on from the checkpoint of step 6" in error
   assert [line["step"] for line in lines(tmp_path)] == [6, 12]
   assert (tmp_path / "checkpoints" / "12").is_dir()
+
+
+@pytest.mark.parametrize(
+  ("arguments", "said"),
+  [
+    (["--help"], "--workdir"),
+    (["--workdir=x", "--config=synthetic", "--config.sed=1"], "config.sed"),
+  ],
+)
+def test_a_command_line_is_read_without_importing_jax(arguments, said):
+  code = (
+    "import sys; from adplg_jax import main\n"
+    "try: main.main(sys.argv[1:])\n"
+    "except SystemExit: pass\n"
+    "print([m for m in ('jax', 'sklearn', 'matplotlib') if m in sys.modules])"
+  )
+  done = subprocess.run(
+    [sys.executable, "-c", code, *arguments],
+    capture_output=True, text=True, check=True,
+  )  # fmt: skip
+  assert said in done.stdout + done.stderr
+  assert done.stdout.splitlines()[-1] == "[]"
