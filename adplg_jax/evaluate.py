@@ -28,13 +28,19 @@ from adplg_jax.run.config import (
   split_overrides,
 )
 from adplg_jax.run.load_model import TrainedModel, from_checkpoint
-from adplg_jax.run.workdir import WorkdirError, differences, read_config
+from adplg_jax.run.workdir import (
+  WorkdirError,
+  differences,
+  read_config,
+  seed_folders,
+)
 from adplg_jax.scoring import metrics, scorer
 from adplg_jax.scoring.results import (
   Outcome,
   Scored,
   write_outcome,
   write_results,
+  write_seeds,
 )
 
 # Of another data set's configuration: how its videos are scored.
@@ -80,7 +86,7 @@ def main(argv: Sequence[str] | None = None) -> int:
   arguments = parser.parse_args(rest)
   keep_memory()
   try:
-    outcome = evaluate_workdir(
+    outcomes = evaluate_seeds(
       arguments.workdir,
       arguments.checkpoint,
       config_file=arguments.config,
@@ -91,8 +97,46 @@ def main(argv: Sequence[str] | None = None) -> int:
   except (CheckpointError, WorkdirError, OSError, ValueError) as error:
     print(f"{type(error).__name__}: {error}", file=sys.stderr)
     return 1
-  print(console.table(outcome))
+  print(console.report(outcomes))
   return 0
+
+
+def evaluate_seeds(
+  workdir: str | Path,
+  checkpoint: str | int | None = None,
+  *,
+  output: str | Path | None = None,
+  **settings: Any,
+) -> dict[int, Outcome]:
+  """Evaluates every seed of a run, and writes them together.
+
+  Args:
+    workdir: The run's folder.
+    checkpoint: See `evaluate_workdir`, which has the errors, too.
+    output: Where results are written, of several seeds one folder each; by
+      default in the workdir.
+    **settings: See `evaluate_workdir`.
+
+  Returns:
+    The outcome of each seed.
+  """
+  folders = seed_folders(workdir, read_config(workdir))
+  if len(folders) == 1:
+    ((seed, folder),) = folders.items()
+    return {
+      seed: evaluate_workdir(folder, checkpoint, output=output, **settings)
+    }
+  outcomes = {
+    seed: evaluate_workdir(
+      folder,
+      checkpoint,
+      output=Path(output) / folder.name if output else None,
+      **settings,
+    )
+    for seed, folder in folders.items()
+  }
+  write_seeds(output or Path(workdir) / "evaluation", outcomes)
+  return outcomes
 
 
 def evaluate_workdir(
@@ -160,7 +204,7 @@ def evaluate_workdir(
     write_results(folder, outcome.selected)
   else:
     last, selected = (scored[step] for step in steps)
-    outcome = Outcome(last, selected, selection.chosen_by if selection else "")
+    outcome = Outcome(last, selected, selection)
     write_outcome(folder, outcome)
   picture.draw(folder / "report.png", outcome.selected)
   return outcome

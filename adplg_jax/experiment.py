@@ -4,21 +4,22 @@ import dataclasses
 import functools
 import os
 import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import grain
 import jax
 import numpy as np
 from absl import logging
 
 from adplg_jax import method as method_lib
-from adplg_jax import train_state, train_step
+from adplg_jax import train_state
 from adplg_jax.data import normalize, pipeline, store
 from adplg_jax.data.normalize import Normalization
 from adplg_jax.method import Method
 from adplg_jax.prepare import registry, staging
 from adplg_jax.prepare.source import Options
-from adplg_jax.run import load_model, sharding
+from adplg_jax.run import load_model, sharding, workdir
 from adplg_jax.run.config_checks import check_batch_size, check_config
 from adplg_jax.train_state import TrainState
 
@@ -62,11 +63,11 @@ class Experiment:
     """
     return sharding.make_mesh()
 
-  def meta(self) -> dict[str, Any]:
-    """What `load_model` needs from a checkpoint."""
+  def meta(self, seed: int) -> dict[str, Any]:
+    """What `load_model` needs from a checkpoint of a seed."""
     metadata = self.dataset.metadata
     return load_model.model_meta(
-      self.config,
+      workdir.configs_by_seed(self.config)[seed],
       metadata.feature_width,
       metadata.categories,
       self.normalization,
@@ -91,29 +92,30 @@ class Experiment:
   @functools.cached_property
   def state_shapes(self) -> TrainState:
     """The train state's shapes, types and shardings."""
-    shapes = jax.eval_shape(self._init)
+    shapes = jax.eval_shape(self._init, 0)
     place = sharding.replicated(self.mesh)
     return jax.tree.map(
       lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=place), shapes
     )
 
-  def init_state(self) -> TrainState:
-    """The state before the first step, made on its devices."""
+  def init_state(self, seed: int | None = None) -> TrainState:
+    """The state before the first step, made on its devices.
+
+    Args:
+      seed: By default that of the configuration.
+    """
     place = sharding.replicated(self.mesh)
-    return jax.jit(self._init, out_shardings=place)()
-
-  def _init(self) -> TrainState:
-    return train_state.init_state(self.method, self.config.seed)
-
-  def jit_train_step(self) -> Callable[..., Any]:
-    """The one jitted train step (state, batch) -> (state, metrics)."""
-    return jax.jit(
-      functools.partial(
-        train_step.train_step, method=self.method, seed=self.config.seed
-      ),
-      donate_argnames="state",
-      out_shardings=sharding.replicated(self.mesh),
+    return jax.jit(self._init, out_shardings=place)(
+      self.config.seed if seed is None else seed
     )
+
+  def _init(self, seed: Any) -> TrainState:
+    return train_state.init_state(self.method, seed)
+
+  @property
+  def seeds(self) -> tuple[int, ...]:
+    """The seeds that are trained."""
+    return tuple(workdir.configs_by_seed(self.config))
 
   def check_batch_size(self) -> None:
     """Refuses a batch that the data cannot fill or the devices cannot share.
@@ -124,8 +126,7 @@ class Experiment:
     check_batch_size(
       self.config.batch_size,
       devices=self.mesh.size,
-      normal=len(self._training_rows(self.dataset.train_normal)),
-      anomalous=len(self._training_rows(self.dataset.train_anomalous)),
+      **{name: len(rows) for name, rows in self._training_split().items()},
     )
 
   def training_iterator(self, first_step: int) -> Iterator[dict[str, Any]]:
@@ -134,40 +135,65 @@ class Experiment:
     Their size must be one that `check_batch_size` accepts.
     """
     config = self.config
-    key = {"key": f"{config.switches.history_key}_key"}
-    normal, anomalous = (
-      self.dataset.train_normal,
-      self.dataset.train_anomalous,
-    )
-    in_memory = self._fits_in_memory()
-    crops = functools.partial(pipeline.TrainingSet, in_memory=in_memory)
-    columns = {"features": "features", "length": "length"}
     share = config.batch_size // jax.process_count()
     first = jax.process_index() * share
-    return pipeline.training_iterator(
-      crops(normal, self._training_rows(normal), columns, name="normal"),
-      crops(
-        anomalous,
-        self._training_rows(anomalous),
-        columns | key,
-        name="anomalous",
+    crops = self.training_crops(in_memory=self._fits_in_memory())
+    return pipeline.iterate(
+      pipeline.training_batches(
+        self.batch_places(), crops, slice(first, first + share)
       ),
-      batch_size=config.batch_size,
-      seed=config.seed,
-      rows=slice(first, first + share),
       first_step=first_step,
       threads=config.data.read_threads,
     )
 
+  def batch_places(self) -> grain.MapDataset:
+    """Which training crops each batch has; see `pipeline.batch_places`."""
+    return pipeline.batch_places(
+      {name: len(rows) for name, rows in self._training_split().items()},
+      batch_size=self.config.batch_size,
+      seeds=self.seeds,
+    )
+
+  def training_crops(
+    self, *, in_memory: bool
+  ) -> dict[str, pipeline.TrainingSet]:
+    """The training crops of each class.
+
+    Args:
+      in_memory: Read all of them now.
+    """
+    columns = {"features": "features", "length": "length"}
+    key = {"key": f"{self.config.switches.history_key}_key"}
+    return {
+      name: pipeline.TrainingSet(
+        getattr(self.dataset, f"train_{name}"),
+        rows,
+        columns if name == "normal" else columns | key,
+        in_memory=in_memory,
+        name=name,
+      )
+      for name, rows in self._training_split().items()
+    }
+
+  def _training_split(self) -> dict[str, np.ndarray]:
+    """Rows of each class that are trained on."""
+    return {
+      name: self._training_rows(getattr(self.dataset, f"train_{name}"))
+      for name in ("normal", "anomalous")
+    }
+
+  @property
+  def training_numbers(self) -> int:
+    """How many numbers the features of all training crops are."""
+    crops = sum(map(len, self._training_split().values()))
+    return crops * self.config.num_segments * self.method.feature_width
+
   def _fits_in_memory(self) -> bool:
     """Whether the training features stay within config.data.cache_gib."""
-    crops = len(self.dataset.train_normal) + len(self.dataset.train_anomalous)
-    numbers = crops * self.config.num_segments * self.method.feature_width
-    gib = numbers * 4 / 2**30
+    gib = self.training_numbers * 4 / 2**30
     fits = gib <= self.config.data.cache_gib
     logging.info(
-      "Training features: %d crops, %.2f GiB as float32, %s.",
-      crops,
+      "Training features: %.2f GiB as float32, %s.",
       gib,
       "kept in memory" if fits else "read when needed",
     )

@@ -38,7 +38,7 @@ class TrainState:
   memory: pseudo_labels.Memory
 
 
-def init_state(method: Method, seed: int) -> TrainState:
+def init_state(method: Method, seed: Any) -> TrainState:
   """The state before the first step, a function of the seed alone.
 
   Args:

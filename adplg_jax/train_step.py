@@ -22,7 +22,7 @@ Metrics = dict[str, Float[Array, ""]]
 
 
 def train_step(
-  state: TrainState, batch: Batch, *, method: Method, seed: int
+  state: TrainState, batch: Batch, *, method: Method, seed: Any
 ) -> tuple[TrainState, Metrics]:
   """Updates the video branch and the memory, after warm-up the snippet branch.
 
@@ -69,7 +69,7 @@ def train_step(
   return TrainState(step, video, snippet, memory), metrics
 
 
-def dropout_streams(seed: int, step: Any) -> dict[str, jax.Array]:
+def dropout_streams(seed: Any, step: Any) -> dict[str, jax.Array]:
   """Keys of the dropout of both branches, functions of (seed, step)."""
   stream = jax.random.fold_in(jax.random.key(seed), step)
   return dict(zip(("video", "snippet"), jax.random.split(stream), strict=True))

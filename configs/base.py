@@ -107,6 +107,8 @@ def get_config(preset: str = "official", history_key: str = "video") -> Any:
   config: Any = ConfigDict()
   # Everything random is a function of this and of the step.
   config.seed = 0
+  # Seeds that are trained at once, from `seed` on, each as in a run of its own.
+  config.seeds = 1
   # Root of the prepared data sets; "" is TFDS' default ($TFDS_DATA_DIR or
   # ~/tensorflow_datasets).
   config.data_dir = ""
@@ -124,6 +126,9 @@ def get_config(preset: str = "official", history_key: str = "video") -> Any:
   config.data.cache_gib = 8.0
   # Threads that read training batches ahead.
   config.data.read_threads = 4
+  # Training features, and test features once they were scored, stay on the
+  # device: on | off | auto (on an accelerator where they fit).
+  config.data.resident = "auto"
 
   # Videos of each class per step, over all devices (B).
   config.batch_size = 32
@@ -138,6 +143,9 @@ def get_config(preset: str = "official", history_key: str = "video") -> Any:
   # Precision of float32 matrix products: default (TF32 on GPUs) | high |
   # highest.
   config.matmul_precision = "default"
+  # Steps that are dispatched at once where the data are resident; a run stops
+  # and logs between dispatches.
+  config.steps_per_dispatch = 100
   # Bitwise reproducible results on GPUs, too, at some cost in speed.
   config.deterministic = False
 

@@ -116,7 +116,7 @@ def test_all_features_are_normalised_by_the_training_split(data_dir, kind):
     normal, anomalous = zip(*(b.values() for b in batches), strict=True)
     for one, other in (*pairs, normal, anomalous):
       np.testing.assert_array_equal(one["features"], apply(other["features"]))
-  meta = json.loads(json.dumps(experiment.meta()["normalization"]))
+  meta = json.loads(json.dumps(experiment.meta(0)["normalization"]))
   stored = normalize.from_json(meta)
   x = np.ones((2, 16), np.float32)
   np.testing.assert_array_equal(stored.apply(x), apply(x))

@@ -106,7 +106,8 @@ def logged(workdir):
   lines = []
   for text in (workdir / "metrics.jsonl").read_text().splitlines():
     line = json.loads(text)
-    line.pop("time")
+    for clock in ("time", "input_wait"):
+      line.pop(clock, None)
     numbers = [v for k, v in sorted(line.items()) if isinstance(v, float)]
     lines.append((line["step"], numbers))
   return lines

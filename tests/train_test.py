@@ -12,7 +12,9 @@ from adplg_jax import evaluate, main, train
 from adplg_jax.data import pipeline
 from adplg_jax.experiment import open_experiment
 from adplg_jax.run.checkpoint import Checkpointer
+from adplg_jax.run.load_model import load_model
 from adplg_jax.run.preemption import Preemption
+from adplg_jax.run.workdir import WorkdirError
 from adplg_jax.scoring import metrics, scorer
 from tests import layouts
 from tests.runs import (
@@ -263,3 +265,110 @@ def test_preempted_anywhere_ends_the_same(whole, data_dir, tmp_path, when):
     train.train(config, tmp_path, Asked(when))
   assert main.run(config, str(tmp_path)) == 0
   assert_same_run(whole, tmp_path, config)
+
+
+@pytest.fixture(scope="module")
+def seeds(data_dir, tmp_path_factory):
+  """A finished run of two seeds."""
+  workdir = tmp_path_factory.mktemp("seeds")
+  assert main.run(tiny(data_dir, seed=3, seeds=2), str(workdir)) == 0
+  return workdir
+
+
+def test_every_seed_is_a_run_of_its_own(seeds, data_dir, tmp_path):
+  """Which is read, scored and continued like any other."""
+  assert main.run(tiny(data_dir, seed=4), str(tmp_path)) == 0
+  there = json.loads((seeds / "seed_4/config.json").read_text())
+  assert there == json.loads((tmp_path / "config.json").read_text())
+  assert json.loads((seeds / "config.json").read_text())["seeds"] == 2
+  ours, alone = lines(seeds / "seed_4"), lines(tmp_path)
+  assert [line["step"] for line in ours] == [line["step"] for line in alone]
+  for one, other in zip(ours, alone, strict=True):
+    if "evaluation" not in one:
+      assert one == pytest.approx(other, rel=1e-3, abs=1e-4)
+  model, other = (
+    load_model(seeds / "seed_4", "last"),
+    load_model(tmp_path, "last"),
+  )
+  assert model.config.to_dict() == other.config.to_dict()
+  results = seeds / "seed_4" / "results" / "last"
+  np.testing.assert_allclose(
+    scores(results), scores(tmp_path / "results" / "last"), atol=1e-3
+  )
+  assert (seeds / "seed_4" / "report.png").exists()
+  with pytest.raises(
+    WorkdirError, match=r"of 2 seeds; name one of them: .*seed_3"
+  ):
+    load_model(seeds)
+
+
+def test_the_seeds_are_reported_together(seeds, data_dir, capsys):
+  """By training and by evaluate: mean, deviation, best."""
+  assert main.run(tiny(data_dir, seed=3, seeds=2), str(seeds)) == 0
+  trained = capsys.readouterr().out
+  assert evaluate.main(["--workdir", str(seeds)]) == 0
+  evaluated = capsys.readouterr().out
+  for said in (trained, evaluated):
+    assert "2 seeds, mean and deviation; selected by frame_auc on " in said
+  stored = json.loads((seeds / "results" / "seeds.json").read_text())
+  again = json.loads((seeds / "evaluation" / "seeds.json").read_text())
+  own = {
+    seed: json.loads(
+      (seeds / f"seed_{seed}/results/selected/metrics.json").read_text()
+    )["frame_auc"]
+    for seed in (3, 4)
+  }
+  assert stored["seeds"] == [3, 4]
+  assert stored["best_seed"] == max(own, key=lambda seed: own[seed])
+  for one in (stored, again):
+    found = one["selected"]["frame_auc"]
+    assert found["values"] == pytest.approx(list(own.values()), abs=1e-6)
+    assert found["mean"] == pytest.approx(np.mean(found["values"]))
+    assert found["deviation"] == pytest.approx(np.std(found["values"], ddof=1))
+
+
+@pytest.mark.parametrize("when", [1, 4, 6, 9])
+def test_seeds_preempted_anywhere_end_the_same(seeds, data_dir, tmp_path, when):
+  """Between two seeds' evaluations, too."""
+  config = tiny(data_dir, seed=3, seeds=2)
+  with pytest.raises(train.Preempted, match="run the same command"):
+    train.train(config, tmp_path, Asked(when))
+  assert main.run(config, str(tmp_path)) == 0
+  for seed in (3, 4):
+    folder = f"seed_{seed}"
+    of_seed = tiny(data_dir, seed=seed)
+    assert_same_run(seeds / folder, tmp_path / folder, of_seed)
+
+
+def test_seeds_go_on_from_the_newest_step_of_all(
+  seeds, data_dir, tmp_path, caplog
+):
+  """As a kill between two seeds' saves leaves it."""
+  copy = shutil.copytree(seeds, tmp_path / "run")
+  shutil.rmtree(copy / "seed_4" / "checkpoints" / "8")
+  caplog.set_level("WARNING")
+  config = tiny(data_dir, seed=3, seeds=2)
+  assert main.run(config, str(copy)) == 0
+  assert "Going on from the checkpoint of step 6." in caplog.text
+  assert (copy / "seed_3" / "ahead" / "8").is_dir()
+  for seed in (3, 4):
+    folder = f"seed_{seed}"
+    of_seed = tiny(data_dir, seed=seed)
+    assert_same_run(seeds / folder, copy / folder, of_seed)
+
+
+def test_resident_features_train_the_same(whole, data_dir, tmp_path):
+  """In dispatches of three steps, cut at evaluations and checkpoints."""
+  config = tiny(data_dir, **{"data.resident": "on", "steps_per_dispatch": 3})
+  assert main.run(config, str(tmp_path)) == 0
+  for one, other in zip(lines(tmp_path), lines(whole), strict=True):
+    assert one.keys() == other.keys()
+    if "evaluation" not in one:
+      assert one == pytest.approx(other, rel=1e-3, abs=1e-4)
+
+
+def test_the_wait_for_input_is_logged(whole):
+  text = (whole / "metrics.jsonl").read_text()
+  found = [json.loads(line) for line in text.splitlines()]
+  waits = [line["input_wait"] for line in found if "evaluation" not in line]
+  assert all(wait > 0 for wait in waits)

@@ -48,10 +48,15 @@ class TrainingSet:
     return len(self._rows)
 
   def read(self, places: np.ndarray) -> dict[str, np.ndarray]:
-    """Rows of a batch, stacked: {column: [len(places), ...]}."""
+    """Rows of a batch: {column: [*places.shape, ...]}."""
     if self._held is not None:
       return {name: held[places] for name, held in self._held.items()}
-    return self._stack([self._source[int(row)] for row in self._rows[places]])
+    rows = self._rows[places]
+    stacked = self._stack([self._source[int(row)] for row in rows.ravel()])
+    return {
+      name: value.reshape(rows.shape + value.shape[1:])
+      for name, value in stacked.items()
+    }
 
   def _stack(self, examples: Sequence[Example]) -> dict[str, np.ndarray]:
     return {
@@ -60,52 +65,71 @@ class TrainingSet:
     }
 
 
-def training_iterator(
-  normal: TrainingSet,
-  anomalous: TrainingSet,
-  *,
-  batch_size: int,
-  seed: int,
-  rows: slice = slice(None),
-  first_step: int = 0,
-  threads: int = 4,
-) -> grain.DatasetIterator:
-  """Endless paired batches of two independent, reshuffled streams.
+def batch_places(
+  sizes: Mapping[str, int], *, batch_size: int, seeds: Sequence[int]
+) -> grain.MapDataset:
+  """Which crops every batch has: reshuffled streams without an end.
 
   Args:
-    normal: Normal crops.
-    anomalous: Anomalous crops.
-    batch_size: B, crops of each class in a batch over all processes; each
-      class has at least as many.
-    seed: Both streams are functions of it.
-    rows: Which rows of each batch this process reads.
-    first_step: Batches that are already used.
-    threads: Threads that read ahead.
+    sizes: Crops of each class, {"normal": ..., "anomalous": ...}; at least as
+      many as a batch has.
+    batch_size: B, crops of each class in a batch over all processes.
+    seeds: Every seed has streams of its own, one for each class.
 
   Returns:
-    An iterator over {"normal": {column: [b, ...]}, "anomalous": {...}}.
+    Step -> {class: [B]}; [s, B] for several seeds.
   """
 
-  def stream(size: int, number: int) -> grain.MapDataset:
+  def stream(size: int, number: int, seed: int) -> grain.MapDataset:
     indices = grain.MapDataset.range(size).seed(2 * seed + number).shuffle()
     return indices.batch(batch_size, drop_remainder=True).repeat()
 
-  def read(pair: tuple[np.ndarray, np.ndarray]) -> dict[str, Any]:
-    return {
-      "normal": normal.read(np.asarray(pair[0])[rows]),
-      "anomalous": anomalous.read(np.asarray(pair[1])[rows]),
-    }
+  def join(places: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
+    shape = (len(sizes), *([len(seeds)] * (len(seeds) > 1)), batch_size)
+    return dict(zip(sizes, np.reshape(places, shape), strict=True))
 
-  pairs = grain.experimental.ZipMapDataset(
-    [stream(len(normal), 0), stream(len(anomalous), 1)]
-  )
+  return grain.experimental.ZipMapDataset(
+    [
+      stream(size, number, seed)
+      for number, size in enumerate(sizes.values())
+      for seed in seeds
+    ]
+  ).map(join)
+
+
+def iterate(
+  dataset: grain.MapDataset, *, first_step: int, threads: int
+) -> grain.DatasetIterator:
+  """Elements from `first_step` on, read ahead by `threads` threads."""
   iterator = iter(
-    pairs.map(read).to_iter_dataset(
+    dataset.to_iter_dataset(
       grain.ReadOptions(num_threads=threads, prefetch_buffer_size=2 * threads)
     )
   )
   iterator.set_state({"next_index": first_step})
   return iterator
+
+
+def training_batches(
+  places: grain.MapDataset,
+  crops: Mapping[str, TrainingSet],
+  rows: slice = slice(None),
+) -> grain.MapDataset:
+  """Paired training batches.
+
+  Args:
+    places: See `batch_places`.
+    crops: Those of each class.
+    rows: Which rows of each batch this process reads.
+
+  Returns:
+    Step -> {class: {column: [b, ...]}}; [s, b, ...] for several seeds.
+  """
+  return places.map(
+    lambda batch: {
+      name: crops[name].read(where[..., rows]) for name, where in batch.items()
+    }
+  )
 
 
 class PaddedBatch(NamedTuple):

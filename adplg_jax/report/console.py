@@ -1,8 +1,47 @@
 """The console's table of results."""
 
+from collections.abc import Mapping
 from typing import Any
 
-from adplg_jax.scoring.results import TITLES, Outcome, differences, scalars
+from adplg_jax.scoring.results import (
+  TITLES,
+  Outcome,
+  best_seed,
+  differences,
+  over_seeds,
+  scalars,
+)
+
+
+def report(outcomes: Mapping[int, Outcome]) -> str:
+  """What a run found: the table of its seed, or that of its seeds."""
+  if len(outcomes) == 1:
+    return table(*outcomes.values())
+  return seeds_table(outcomes)
+
+
+def seeds_table(outcomes: Mapping[int, Outcome]) -> str:
+  """Mean and deviation over seeds of last and selected, and the best seed.
+
+  The last alone where no checkpoint was selected.
+  """
+  best = best_seed(outcomes)
+  columns = {}
+  for which in ("last",) if best is None else ("last", "selected"):
+    found = over_seeds(outcomes, which).values()
+    columns[which] = [_number(row["mean"]) for row in found]
+    columns["deviation" + " " * len(columns)] = [
+      _number(row["deviation"]) for row in found
+    ]
+  heading = f"{len(outcomes)} seeds, mean and deviation"
+  if best is not None:
+    chosen = outcomes[best]
+    columns[f"seed {best}"] = _numbers(scalars(chosen.selected.results))
+    heading += (
+      f"; selected by {chosen.chosen_by}; best: seed {best}, step "
+      f"{chosen.selected.step}"
+    )
+  return "\n".join([heading, *_lines(columns)])
 
 
 def table(outcome: Outcome) -> str:
@@ -20,9 +59,16 @@ def table(outcome: Outcome) -> str:
     )
     columns["selected"] = _numbers(scalars(selected.results))
     columns["difference"] = _numbers(differences(outcome), sign=True)
+  return "\n".join(
+    [heading, *_lines(columns), *_category_lines(selected.results)]
+  )
+
+
+def _lines(columns: Mapping[str, list[str]]) -> list[str]:
+  """The columns' names, then a line for every metric of the whole split."""
   titles = ["", *TITLES.values()]
   rows = zip(*([name, *cells] for name, cells in columns.items()), strict=True)
-  lines = [
+  return [
     f"  {title:28}"
     + "".join(
       f"{cell:>{max(10, len(name) + 2)}}"
@@ -30,7 +76,6 @@ def table(outcome: Outcome) -> str:
     )
     for title, row in zip(titles, rows, strict=True)
   ]
-  return "\n".join([heading, *lines, *_category_lines(selected.results)])
 
 
 def _numbers(

@@ -495,7 +495,7 @@ class Checkpointer:
         reasons.append((step, str(error)))
         continue
       for damaged, _ in reasons:
-        self._set_aside(damaged)
+        self._set_aside(damaged, "damaged")
       return restored
     if reasons:
       raise CheckpointError(
@@ -503,17 +503,22 @@ class Checkpointer:
       )
     return None
 
-  def _set_aside(self, step: int) -> None:
-    """Moves a damaged checkpoint to `damaged/` and forgets it."""
+  def set_aside_after(self, step: int) -> None:
+    """Moves checkpoints of later steps to `ahead/`, next to the checkpoints."""
+    for later in [s for s in self.steps() if s > step]:
+      self._set_aside(later, "ahead")
+
+  def _set_aside(self, step: int, where: str) -> None:
+    """Moves a checkpoint to another folder and forgets it."""
     if self._read_only:
       return
     if jax.process_index() == 0:
       folder = self.directory / str(step)
-      aside = self.directory.parent / "damaged" / folder.name
+      aside = self.directory.parent / where / folder.name
       shutil.rmtree(aside, ignore_errors=True)
       aside.parent.mkdir(exist_ok=True)
       folder.rename(aside)
-      logging.error("The damaged checkpoint was moved to %s.", aside)
+      logging.error("The checkpoint of step %d was moved to %s.", step, aside)
     self._sync("checkpoint set aside")
     self._manager.reload()
     self._selections.pop(step, None)

@@ -35,6 +35,7 @@ _RULES = {
   "data.normalize": _one_of(*KINDS),
   "data.cache_gib": _AT_LEAST_0,
   "data.read_threads": _AT_LEAST_1,
+  "data.resident": _one_of("auto", "on", "off"),
   "batch_size": _AT_LEAST_1,
   "num_segments": _Rule("2 or more", lambda x: x >= 2),
   "total_steps": _AT_LEAST_0,
@@ -95,6 +96,12 @@ def check_config(config: Any) -> None:
       rule = _FINITE
     if rule is not None and not rule.holds(value):
       wrong.append(f"config.{name} is {value!r}; allowed: {rule.allowed}.")
+  last_seed = fields["seed"] + fields["seeds"] - 1
+  if not wrong and last_seed >= 2**31:
+    wrong.append(
+      f"config.seeds is {fields['seeds']}, so that the last seed is "
+      f"{last_seed}; allowed: up to 2**31 - 1."
+    )
   width = fields["snippet.model.width"]
   windows = len(fields["snippet.model.windows"])
   if not wrong and width % windows:

@@ -12,15 +12,22 @@ from pathlib import Path
 from typing import Any
 
 # Fields that were added since, each with the value that changes nothing.
-_ADDED = {"data": {"normalize": "none"}}
+_ADDED = {
+  "data": {"normalize": "none", "resident": "off"},
+  "seeds": 1,
+  "steps_per_dispatch": 1,
+}
 _OPTIMIZER = ("learning_rate", "weight_decay", "decay_factor", "decay_every")
 
 
 def upgrade(config: Mapping[str, Any]) -> dict[str, Any]:
   """A stored configuration of any version with all present fields."""
   config = translate(config) if is_legacy(config) else dict(config)
-  for part, fields in _ADDED.items():
-    config[part] = {**fields, **config[part]}
+  for name, added in _ADDED.items():
+    if isinstance(added, dict):
+      config[name] = added | config[name]
+    else:
+      config.setdefault(name, added)
   return config
 
 

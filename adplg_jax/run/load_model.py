@@ -14,7 +14,7 @@ from adplg_jax.data.normalize import Normalization
 from adplg_jax.run import legacy
 from adplg_jax.run.checkpoint import Checkpointer, Selection
 from adplg_jax.run.config import from_json
-from adplg_jax.run.workdir import WorkdirError, read_config
+from adplg_jax.run.workdir import WorkdirError, read_config, seed_folders
 
 
 class TrainedModel(NamedTuple):
@@ -58,7 +58,8 @@ def load_model(
 
   Raises:
     CheckpointError: No such checkpoint, or a damaged one.
-    WorkdirError: The path is neither a run nor a checkpoint.
+    WorkdirError: The path is neither a run nor a checkpoint, or it is a run of
+      several seeds.
   """
   path = Path(path)
   is_run = (path / "config.json").exists()
@@ -71,6 +72,12 @@ def load_model(
     which = path.name
   directory = path / "checkpoints" if is_run else path.parent
   config = read_config(path) if is_run else None
+  if config is not None and config.seeds > 1:
+    folders = [str(folder) for folder in seed_folders(path, config).values()]
+    raise WorkdirError(
+      f"{path} is a run of {config.seeds} seeds; name one of them: "
+      f"{', '.join(folders)}."
+    )
   with contextlib.closing(
     Checkpointer(directory, read_only=True)
   ) as checkpoints:

@@ -60,6 +60,8 @@ class MetricWriter:
     total_steps: int,
     first_step: int = 0,
     enabled: bool = True,
+    bar: bool = True,
+    name: str = "",
   ):
     """Opens the files and the bar.
 
@@ -68,6 +70,8 @@ class MetricWriter:
       total_steps: Steps of the whole run.
       first_step: Steps that are done.
       enabled: False in all processes of a job but the first.
+      bar: Show a progress bar.
+      name: Before each evaluation that is shown.
 
     Raises:
       WorkdirError: The files cannot be written.
@@ -75,6 +79,7 @@ class MetricWriter:
     self._enabled = enabled
     if not enabled:
       return
+    self._name = name
     path = Path(workdir) / "metrics.jsonl"
     with self._refusals_named(path):
       steps, self._evaluated = _cut_after(path, first_step)
@@ -97,6 +102,7 @@ class MetricWriter:
       initial=first_step,
       desc="training",
       unit="step",
+      disable=not bar,
       dynamic_ncols=True,
       mininterval=seconds,
       maxinterval=max(seconds, 10.0),
@@ -159,7 +165,7 @@ class MetricWriter:
       for name in ("frame_auc", "frame_ap", "video_auc")
       if name in scalars
     )
-    self._bar.write(f"step {step}  {shown}")
+    self._bar.write(f"{self._name}step {step}  {shown}")
 
   def _write_line(self, line: Mapping[str, Any]) -> None:
     with self._refusals_named(Path(self._lines.name)):

@@ -53,14 +53,20 @@ def replicated(mesh: jax.sharding.Mesh) -> NamedSharding:
   return NamedSharding(mesh, PartitionSpec())
 
 
-def by_video(mesh: jax.sharding.Mesh) -> NamedSharding:
-  """The first axis is divided over the devices."""
-  return NamedSharding(mesh, PartitionSpec(AXIS))
+def by_video(mesh: jax.sharding.Mesh, axis: int = 0) -> NamedSharding:
+  """One axis, by default the first, is divided over the devices."""
+  return NamedSharding(mesh, PartitionSpec(*[None] * axis, AXIS))
 
 
-def put_batch(batch: Any, mesh: jax.sharding.Mesh) -> Any:
-  """Makes global arrays of this process's rows lo:hi of a batch."""
-  sharding = by_video(mesh)
+def put_batch(batch: Any, mesh: jax.sharding.Mesh, axis: int = 0) -> Any:
+  """Makes global arrays of this process's rows lo:hi of a batch.
+
+  Args:
+    batch: Arrays.
+    mesh: The devices.
+    axis: Of the videos.
+  """
+  sharding = by_video(mesh, axis)
   return jax.tree.map(
     lambda x: jax.make_array_from_process_local_data(sharding, np.asarray(x)),
     batch,
@@ -74,6 +80,19 @@ def put_whole(batch: Any, mesh: jax.sharding.Mesh) -> Any:
     lambda x: jax.make_array_from_callback(x.shape, sharding, x.__getitem__),
     batch,
   )
+
+
+def put_copies(x: np.ndarray, mesh: jax.sharding.Mesh) -> jax.Array:
+  """A copy on every device of an array that every process has in full."""
+  return jax.make_array_from_callback(x.shape, replicated(mesh), x.__getitem__)
+
+
+def free_bytes(mesh: Any) -> int | None:
+  """Memory that is free on this process's fullest device, None if unknown."""
+  known = [device.memory_stats() for device in mesh.local_devices]
+  if not all(known):
+    return None
+  return min(stats["bytes_limit"] - stats["bytes_in_use"] for stats in known)
 
 
 def fetch(x: jax.Array) -> np.ndarray:

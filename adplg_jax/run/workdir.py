@@ -1,5 +1,6 @@
 """A run's folder: its lock, its configuration, and what may change in it."""
 
+import copy
 import fcntl
 import json
 from collections.abc import Mapping
@@ -17,6 +18,8 @@ FREE_FIELDS = (
   "data_dir",
   "data.cache_gib",
   "data.read_threads",
+  "data.resident",
+  "steps_per_dispatch",
   "evaluation.every_steps",
   "evaluation.batch_snippets",
   "checkpoint.every_steps",
@@ -88,6 +91,35 @@ def _read(file: Path) -> dict[str, Any]:
       "first, which writes it again; the checkpoints stay."
     ) from error
   return found
+
+
+def configs_by_seed(config: Any) -> dict[int, Any]:
+  """The configurations of a run's seeds, each as of a run of its own.
+
+  Args:
+    config: Of the run; config.seeds says how many, from config.seed on.
+  """
+  found = {}
+  for seed in range(config.seed, config.seed + config.seeds):
+    found[seed] = copy.deepcopy(config).unlock()
+    found[seed].update(seed=seed, seeds=1)
+  return found
+
+
+def seed_folders(workdir: str | Path, config: Any) -> dict[int, Path]:
+  """Where each seed of a run has its checkpoints, metrics and results.
+
+  Args:
+    workdir: The run's folder: that of the seed where there is but one.
+    config: Its configuration.
+
+  Returns:
+    {seed: folder}; each is a run's folder by itself.
+  """
+  if config.seeds == 1:
+    return {config.seed: Path(workdir)}
+  seeds = configs_by_seed(config)
+  return {seed: Path(workdir) / f"seed_{seed}" for seed in seeds}
 
 
 class Workdir:

@@ -1,12 +1,14 @@
 """The results of scoring a test split: last and selected checkpoint, files."""
 
 import io
+import statistics
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from adplg_jax.run.checkpoint import Selection
 from adplg_jax.run.files import write_atomically, write_json
 from adplg_jax.scoring.metrics import VideoScore, frame_truth
 
@@ -47,12 +49,18 @@ class Outcome(NamedTuple):
   Attributes:
     last: The last one.
     selected: The best by the selection metric.
-    chosen_by: That metric and its split, in words; "" where none was chosen.
+    selection: That metric's value, and its name and split in words; None where
+      none was chosen.
   """
 
   last: Scored
   selected: Scored
-  chosen_by: str = ""
+  selection: Selection | None = None
+
+  @property
+  def chosen_by(self) -> str:
+    """The selection metric and its split; "" where none was chosen."""
+    return self.selection.chosen_by if self.selection else ""
 
 
 def selection_metric(config: Any, results: Mapping[str, Any]) -> str:
@@ -92,6 +100,69 @@ def differences(outcome: Outcome) -> dict[str, float | None]:
     name: None if value is None or old is None else value - old
     for (name, value), old in zip(selected.items(), last.values(), strict=True)
   }
+
+
+def over_seeds(
+  outcomes: Mapping[int, Outcome], which: str
+) -> dict[str, dict[str, Any]]:
+  """Mean and deviation over seeds of every metric of the whole split.
+
+  Args:
+    outcomes: Of each seed.
+    which: "last" or "selected".
+
+  Returns:
+    {metric: {"mean", "deviation" (n - 1), "lowest", "highest", "values"}}; all
+    but the values are None where a seed's is not defined, the deviation of one
+    seed, too.
+  """
+  columns = [scalars(getattr(o, which).results) for o in outcomes.values()]
+  found = {}
+  for name in TITLES:
+    values = [column[name] for column in columns]
+    known = [value for value in values if value is not None]
+    whole = len(known) == len(values)
+    found[name] = {
+      "mean": statistics.mean(known) if whole else None,
+      "deviation": statistics.stdev(known) if whole and known[1:] else None,
+      "lowest": min(known) if whole else None,
+      "highest": max(known) if whole else None,
+      "values": values,
+    }
+  return found
+
+
+def best_seed(outcomes: Mapping[int, Outcome]) -> int | None:
+  """The seed whose selected checkpoint is best by the metric it was chosen by.
+
+  The first among equals; None where nothing was chosen.
+  """
+  values = {
+    seed: outcome.selection.value
+    for seed, outcome in outcomes.items()
+    if outcome.selection
+  }
+  return max(values, key=lambda seed: (values[seed], -seed), default=None)
+
+
+def write_seeds(folder: str | Path, outcomes: Mapping[int, Outcome]) -> None:
+  """Writes seeds.json: every metric over the seeds, and the best seed.
+
+  Args:
+    folder: Where; made if missing.
+    outcomes: Of each seed.
+  """
+  first = next(iter(outcomes.values()))
+  write_json(
+    Path(folder) / "seeds.json",
+    {
+      "seeds": list(outcomes),
+      "chosen_by": first.chosen_by,
+      "best_seed": best_seed(outcomes),
+      "last": over_seeds(outcomes, "last"),
+      "selected": over_seeds(outcomes, "selected"),
+    },
+  )
 
 
 def write_outcome(folder: str | Path, outcome: Outcome) -> None:

@@ -1,3 +1,4 @@
+import jax
 import numpy as np
 import pytest
 
@@ -38,14 +39,22 @@ def take(iterator, count):
   ]
 
 
-def iterate(seed=0, normal=11, anomalous=9, in_memory=True, **arguments):
-  return pipeline.training_iterator(
-    make(normal, in_memory=in_memory),
-    make(anomalous, 100, in_memory=in_memory),
-    batch_size=4,
-    seed=seed,
-    **arguments,
-  )
+def iterate(
+  seeds=(0,),
+  normal=11,
+  anomalous=9,
+  in_memory=True,
+  rows=slice(None),
+  first_step=0,
+):
+  sizes = {"normal": normal, "anomalous": anomalous}
+  crops = {
+    "normal": make(normal, in_memory=in_memory),
+    "anomalous": make(anomalous, 100, in_memory=in_memory),
+  }
+  places = pipeline.batch_places(sizes, batch_size=4, seeds=seeds)
+  batches = pipeline.training_batches(places, crops, rows)
+  return pipeline.iterate(batches, first_step=first_step, threads=4)
 
 
 def test_epochs_are_whole_reshuffled_and_independent():
@@ -66,9 +75,23 @@ def test_both_streams_have_a_seed_of_their_own():
 
 def test_order_is_a_function_of_seed_and_step():
   assert take(iterate(), 6) == take(iterate(), 6)
-  assert take(iterate(), 6) != take(iterate(seed=1), 6)
+  assert take(iterate(), 6) != take(iterate(seeds=(1,)), 6)
   assert take(iterate(first_step=4), 2) == take(iterate(), 6)[4:]
   assert take(iterate(in_memory=False), 6) == take(iterate(), 6)
+
+
+@pytest.mark.parametrize("in_memory", [True, False])
+def test_several_seeds_have_the_batches_of_each(in_memory):
+  both = iterate(seeds=(3, 4), in_memory=in_memory)
+  alone = [iterate(seeds=(seed,)) for seed in (3, 4)]
+  for _ in range(3):
+    batch = next(both)
+    for place, batches in enumerate(alone):
+      jax.tree.map(
+        lambda x, y, place=place: np.testing.assert_array_equal(x[place], y),
+        batch,
+        next(batches),
+      )
 
 
 def test_processes_share_the_rows_of_each_batch():

@@ -2,7 +2,10 @@
 
 import json
 
+import pytest
+
 from adplg_jax.report import console
+from adplg_jax.run.checkpoint import Selection
 from adplg_jax.scoring.results import Outcome, write_outcome
 from tests.scoring.scored_videos import make_videos, scored
 
@@ -38,7 +41,9 @@ def test_last_selected_and_their_difference_stand_together(tmp_path):
   selected = scored(make_videos())
   # The same scores turned upside down.
   worse = [v._replace(scores=1 - v.scores) for v in selected.videos]
-  outcome = Outcome(scored(worse, 9), selected, "frame_ap on the moon")
+  outcome = Outcome(
+    scored(worse, 9), selected, Selection(0.5, "frame_ap on the moon")
+  )
   table = console.table(outcome).splitlines()
   assert table[0] == "last: step 9; selected by frame_ap on the moon: step 7"
   last, best = outcome.last.results["frame_auc"], selected.results["frame_auc"]
@@ -59,8 +64,41 @@ def test_last_selected_and_their_difference_stand_together(tmp_path):
 
 def test_console_table_says_what_is_missing_and_why():
   unknown = scored(make_videos(spans_known=False))
-  table = console.table(Outcome(unknown, unknown, "video_auc"))
+  table = console.table(Outcome(unknown, unknown, Selection(-1.0, "video_auc")))
   assert unknown.results["note"] in table
   normal = scored(make_videos(anomalous=0))
   text = console.table(Outcome(normal, normal))
   assert "video_auc is not defined: every video is normal" in text
+
+
+NAMES = ["last", "deviation", "selected", "deviation", "seed", "8"]
+
+
+def test_seeds_stand_with_mean_deviation_and_the_best():
+  one = scored(make_videos())
+  worse = scored([v._replace(scores=1 - v.scores) for v in one.videos])
+  outcomes = {
+    7: Outcome(worse, worse, Selection(0.2, "x on y")),
+    8: Outcome(worse, one, Selection(0.9, "x on y")),
+  }
+  table = console.report(outcomes).splitlines()
+  assert table[0] == (
+    "2 seeds, mean and deviation; selected by x on y; best: seed 8, step 7"
+  )
+  assert table[1].split() == [
+    "last",
+    "deviation",
+    "selected",
+    "deviation",
+    "seed",
+    "8",
+  ]
+  row = next(line for line in table if "frame AUC  " in line)
+  low, high = worse.results["frame_auc"], one.results["frame_auc"]
+  assert [float(cell) for cell in row.split()[2:]] == pytest.approx(
+    [low, 0, (low + high) / 2, (high - low) / 2**0.5, high], abs=1e-4
+  )
+  alone = {7: outcomes[7]}
+  assert console.report(alone) == console.table(outcomes[7])
+  unknown = {seed: Outcome(one, one) for seed in (7, 8)}
+  assert "selected" not in console.report(unknown)

@@ -174,9 +174,9 @@ def test_values_of_another_type_are_refused_in_one_line(word, allowed):
 def test_no_field_can_be_added_to_what_was_loaded():
   loaded = config.load_config("synthetic")
   with pytest.raises(AttributeError):
-    loaded.seeds = 3
-  with pytest.raises(ValueError, match=r"config\.seeds is not a field"):
-    config.override(loaded, ["--config.seeds=3"])
+    loaded.sead = 3
+  with pytest.raises(ValueError, match=r"config\.sead is not a field"):
+    config.override(loaded, ["--config.sead=3"])
 
 
 def test_an_override_leaves_no_trace_in_the_next():

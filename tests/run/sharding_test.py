@@ -170,3 +170,15 @@ def test_collectives_are_what_must_be_there():
   # Neighbours along the batch, for the smoothness.
   assert found.get("collective-permute", set()) <= {(_SEGMENTS,)}
   assert not set(found) - {"all-gather", "all-reduce", "collective-permute"}
+
+
+def test_free_memory_is_that_of_the_fullest_device():
+  def device(limit, used):
+    stats = limit and {"bytes_limit": limit, "bytes_in_use": used}
+    return SimpleNamespace(memory_stats=lambda: stats)
+
+  def free(*devices):
+    return sharding.free_bytes(SimpleNamespace(local_devices=devices))
+
+  assert free(device(10, 3), device(10, 6)) == 4
+  assert free(device(10, 3), device(None, 0)) is None

@@ -77,7 +77,8 @@ def test_fields_without_meaning_may_change(tmp_path):
     part = config
     for parent in parents:
       part = part[parent]
-    part[last] = "elsewhere" if last == "data_dir" else part[last] + 7
+    is_text = isinstance(part[last], str)
+    part[last] = "elsewhere" if is_text else part[last] + 7
   Workdir(tmp_path, config).close()
   assert workdir.read_config(tmp_path).total_steps == config.total_steps
 
@@ -95,12 +96,25 @@ def test_no_other_field_may_change():
     "data_dir",
     "data.cache_gib",
     "data.read_threads",
+    "data.resident",
+    "steps_per_dispatch",
     "evaluation.every_steps",
     "evaluation.batch_snippets",
     "checkpoint.every_steps",
     "checkpoint.keep",
     "checkpoint.keep_every_steps",
   }
+
+
+def test_each_seed_has_a_folder_and_a_configuration_of_its_own(tmp_path):
+  config = synthetic.get_config()
+  assert workdir.seed_folders(tmp_path, config) == {0: tmp_path}
+  config.seed, config.seeds = 3, 2
+  folders = workdir.seed_folders(tmp_path, config)
+  assert folders == {3: tmp_path / "seed_3", 4: tmp_path / "seed_4"}
+  configs = workdir.configs_by_seed(config)
+  assert [(c.seed, c.seeds) for c in configs.values()] == [(3, 1), (4, 1)]
+  assert (config.seed, config.seeds) == (3, 2)
 
 
 def hold(path, ready, release):
