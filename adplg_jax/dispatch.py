@@ -126,7 +126,9 @@ def jit_steps(experiment: Experiment) -> Callable[..., Any]:
 
     rows = len(places["normal"])
     shapes: Any = jax.eval_shape(step, state, batch(0), seed)
-    empty = jax.tree.map(lambda x: jnp.zeros((rows, *x.shape), x.dtype), shapes[1])
+    empty = jax.tree.map(
+      lambda x: jnp.zeros((rows, *x.shape), x.dtype), shapes[1]
+    )
     return jax.lax.fori_loop(0, count, body, (state, empty))
 
   return jax.jit(
@@ -138,9 +140,8 @@ def jit_steps(experiment: Experiment) -> Callable[..., Any]:
 
 def _seed_argument(experiment: Experiment) -> jax.Array:
   """The seed, or [s] seeds, on the devices."""
-  seeds = experiment.seeds
-  seed = np.asarray(seeds if len(seeds) > 1 else seeds[0], np.int32)
-  return sharding.put_copies(seed, experiment.mesh)
+  seeds = np.squeeze(np.asarray(experiment.seeds, np.int32))
+  return sharding.put_copies(seeds, experiment.mesh)
 
 
 class Streamed:

@@ -20,6 +20,7 @@ from adplg_jax.method import Method
 from adplg_jax.prepare import registry, staging
 from adplg_jax.prepare.source import Options
 from adplg_jax.run import load_model, sharding, workdir
+from adplg_jax.run.compilation_cache import keep_programs
 from adplg_jax.run.config_checks import check_batch_size, check_config
 from adplg_jax.train_state import TrainState
 
@@ -30,6 +31,7 @@ def set_up_jax(config: Any) -> None:
   Args:
     config: As `open_experiment` accepts it.
   """
+  keep_programs()
   jax.config.update("jax_enable_x64", config.precision == "float64")
   if config.deterministic:
     flags = os.environ.get("XLA_FLAGS", "")

@@ -12,12 +12,6 @@ from tests.runs import tiny
 STEPS = 7
 
 
-@pytest.fixture
-def x64():
-  with jax.enable_x64(True):
-    yield
-
-
 def train(experiment, dispatcher, steps=STEPS):
   """All seeds' states after some steps, and the metrics [steps, seeds]."""
   seeds = experiment.seeds
