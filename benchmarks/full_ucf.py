@@ -162,7 +162,7 @@ def annotation(
   return f"{name}.mp4  Abuse  {start}  {start + frames // 8}  -1  -1\n"
 
 
-def prepare(root: Path, variant: str) -> dict[str, int]:
+def prepare(root: Path, variant: str, dtype: str = "float16") -> dict[str, int]:
   """Prepares the data set as the command line does."""
   from adplg_jax.prepare import __main__ as command
 
@@ -171,7 +171,7 @@ def prepare(root: Path, variant: str) -> dict[str, int]:
       f"ucf_crime:{variant}",
       *("--features", str(root / "features")),
       *("--annotations", str(root / "annotations.txt")),
-      *("--data_dir", str(root / "data"), "--dtype", "float16"),
+      *("--data_dir", str(root / "data"), "--dtype", dtype),
     ]
   )
   if status:

@@ -5,6 +5,8 @@ each process reads only its own rows of every batch. Source: docs/method.md,
 sections 1 and 6.
 """
 
+import functools
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -79,22 +81,40 @@ def batch_places(
   Returns:
     Step -> {class: [B]}; [s, B] for several seeds.
   """
+  streams = {
+    name: [_Stream(size, batch_size, (seed, number)) for seed in seeds]
+    for number, (name, size) in enumerate(sizes.items())
+  }
 
-  def stream(size: int, number: int, seed: int) -> grain.MapDataset:
-    indices = grain.MapDataset.range(size).seed(2 * seed + number).shuffle()
-    return indices.batch(batch_size, drop_remainder=True).repeat()
+  def places(step: int) -> dict[str, np.ndarray]:
+    return {
+      name: np.stack([stream.batch(step) for stream in own])
+      if len(own) > 1
+      else own[0].batch(step)
+      for name, own in streams.items()
+    }
 
-  def join(places: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
-    shape = (len(sizes), *([len(seeds)] * (len(seeds) > 1)), batch_size)
-    return dict(zip(sizes, np.reshape(places, shape), strict=True))
+  return grain.MapDataset.range(sys.maxsize).map(places)
 
-  return grain.experimental.ZipMapDataset(
-    [
-      stream(size, number, seed)
-      for number, size in enumerate(sizes.values())
-      for seed in seeds
-    ]
-  ).map(join)
+
+class _Stream:
+  """Whole batches of a shuffled range, shuffled anew when it runs out."""
+
+  def __init__(self, size: int, batch_size: int, seed: tuple[int, ...]):
+    self._steps = size // batch_size
+    self._batch_size = batch_size
+
+    @functools.lru_cache(maxsize=4)
+    def order(epoch: int) -> np.ndarray:
+      return np.random.default_rng((*seed, epoch)).permutation(size)
+
+    self._order = order
+
+  def batch(self, step: int) -> np.ndarray:
+    """Places [batch_size] of a step."""
+    epoch, number = divmod(step, self._steps)
+    start = number * self._batch_size
+    return self._order(epoch)[start : start + self._batch_size]
 
 
 def iterate(
