@@ -13,7 +13,7 @@ PACKAGE = Path("adplg_jax")
 # What each room, or module at the root, may import of the package besides
 # itself; a name includes all below it.
 ALLOWED = {
-  "__init__": (),
+  "__init__": ("scoring.trained",),
   "configs": (),
   "models": (),
   "losses": (),
@@ -45,12 +45,16 @@ ALLOWED = {
   "interop": ("data", "method", "models", "prepare", "run", "train_state"),
   "train": ("experiment", "report", "run", "scoring", "train_state"),
   "evaluate": ("data", "experiment", "report", "run", "scoring"),
+  "score": ("data", "prepare", "report", "run", "scoring"),
   "main": ("experiment", "run", "train"),
   "convert": ("interop", "run"),
   "demo": ("configs", "evaluate", "experiment", "main", "run", "scoring"),
 }
 # Modules whose tests have another name.
-ELSEWHERE = {"prepare/__main__": "prepare/main_test"}
+ELSEWHERE = {
+  "prepare/__main__": "prepare/main_test",
+  "score/__main__": "score/main_test",
+}
 
 
 def modules():
@@ -195,6 +199,7 @@ class Blocker:
 
 sys.meta_path.insert(0, Blocker())
 import adplg_jax.convert, adplg_jax.demo, adplg_jax.prepare.__main__
+import adplg_jax.score.command, adplg_jax.score.follow
 """
 
 

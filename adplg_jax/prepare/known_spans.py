@@ -11,6 +11,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
+
 from adplg_jax.data.frames import mask_to_spans
 from adplg_jax.prepare.annotation import (
   SpanAnnotations,
@@ -42,7 +44,7 @@ class KnownSpans:
   """
 
   rows: Mapping[str, Annotation] = dataclasses.field(default_factory=dict)
-  masks: Mapping[str, object] = dataclasses.field(default_factory=dict)
+  masks: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
   naming: FileNaming | None = None
   exact: bool = False
   others_normal: bool = False

@@ -23,6 +23,8 @@ from adplg_jax.scoring.sequence import ScoredSequence, Times
 
 _LONGEST_NAME = 70
 _MOST_TICKS = 12
+# Height of the bars that repeat the intervals below the scores.
+_BAR = -0.05
 # Distances of marks on an axis of seconds.
 _TICKS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200)
 
@@ -81,6 +83,8 @@ def draw(
   axes = figure.subplots(count, 1, squeeze=False)[:, 0]
   for axis, timeline in zip(axes, timelines, strict=True):
     _draw_timeline(axis, timeline, rule)
+  seconds = timelines[-1].video.times.seconds is not None
+  axes[-1].set_xlabel("time [min:s]" if seconds else "frame", fontsize=9)
   entries = {
     label: handle
     for axis in axes
@@ -111,6 +115,14 @@ def _draw_timeline(axis: Axes, timeline: Timeline, rule: IntervalRule) -> None:
       lw=0,
       label="anomalous interval",
     )
+    # However short it is, it can be seen.
+    axis.plot(
+      (edges[interval.start], edges[interval.end]),
+      (_BAR, _BAR),
+      color=POINT,
+      lw=3,
+      solid_capstyle="projecting",
+    )
   for start, end in (video.truth and video.truth.spans) or ():
     axis.axvspan(
       *_at(times, (start, end)),
@@ -137,7 +149,7 @@ def _draw_timeline(axis: Axes, timeline: Timeline, rule: IntervalRule) -> None:
   axis.set_title(_summary(timeline), fontsize=9, loc="right", color="0.3")
   axis.set(
     xlim=(edges[0], edges[-1]),
-    ylim=(-0.03, 1.1),
+    ylim=(-0.1, 1.1),
     yticks=(0, 0.5, 1),
     ylabel="score",
   )
@@ -166,7 +178,6 @@ def _mark_time(axis: Axes, times: Times) -> None:
   """Marks round times in min:s, or frames where seconds are not known."""
   if times.seconds is None:
     axis.xaxis.set_major_locator(MaxNLocator(_MOST_TICKS, integer=True))
-    axis.set_xlabel("frame", fontsize=8, loc="right", labelpad=-2)
   else:
     duration = float(times.seconds[-1])
     step = next(
@@ -175,5 +186,4 @@ def _mark_time(axis: Axes, times: Times) -> None:
     )
     axis.xaxis.set_major_locator(MultipleLocator(step))
     axis.xaxis.set_major_formatter(FuncFormatter(lambda x, _: clock(x)))
-    axis.set_xlabel("min:s", fontsize=8, loc="right", labelpad=-2)
   axis.tick_params(axis="x", labelsize=8)

@@ -192,10 +192,19 @@ def table(video: ScoredSequence) -> str:
   return text.getvalue()
 
 
-def row(times: Times, snippet: int, score: float) -> tuple[Any, ...]:
-  """A snippet's row of the csv."""
-  extent = _extent(times, snippet, snippet + 1)
-  return (snippet, *("" if x is None else x for x in extent), f"{score:.7g}")
+def row(
+  times: Times, index: int, score: float, *, first: int = 0
+) -> tuple[Any, ...]:
+  """A snippet's row of the csv.
+
+  Args:
+    times: Of some snippets.
+    index: Which of them.
+    score: Its score.
+    first: The first of them in the whole video.
+  """
+  extent = ("" if x is None else x for x in _extent(times, index, index + 1))
+  return (first + index, *extent, f"{score:.7g}")
 
 
 def _extent(

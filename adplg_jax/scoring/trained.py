@@ -19,6 +19,12 @@ from adplg_jax import method as method_lib
 from adplg_jax.run import load_model, sharding
 from adplg_jax.run.load_model import TrainedModel
 from adplg_jax.scoring import scorer
+from adplg_jax.scoring.streaming import (
+  CONTEXT,
+  HOP,
+  LOOK_AHEAD,
+  StreamScorer,
+)
 from adplg_jax.scoring.windows import blend, window_starts
 
 # Published features, which are of the same kind wherever they come from.
@@ -132,6 +138,37 @@ class TrainedScorer:
     scores = blend(total / crops, starts, snippets)
     return VideoScores(
       scores, len(starts), self.overlap if len(starts) > 1 else 0
+    )
+
+  def stream(
+    self,
+    *,
+    context: int | None = None,
+    hop: int = HOP,
+    look_ahead: int = LOOK_AHEAD,
+  ) -> StreamScorer:
+    """Begins a video whose snippets are still to come.
+
+    Args:
+      context: Snippets that are kept and scored at once, None for 256 or as
+        many as the model takes.
+      hop: Snippets that are scored at a time.
+      look_ahead: Snippets after these that must be there before.
+
+    Raises:
+      ValueError: One of them is out of range.
+    """
+    kept = min(self.window, CONTEXT) if context is None else context
+    if kept > self.window:
+      raise ValueError(
+        f"the context is {kept} snippets; allowed: up to {self.window}, the "
+        "window of the scorer."
+      )
+    return StreamScorer(
+      lambda features: self.score_crops(features).scores,
+      context=kept,
+      hop=hop,
+      look_ahead=look_ahead,
     )
 
   def check(self, features: Float[np.ndarray, "c t d"]) -> None:
