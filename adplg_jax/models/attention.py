@@ -130,7 +130,9 @@ def banded_attention(
   """
   batch, t, heads, width = query.shape
   dtype = jnp.promote_types(query.dtype, jnp.float32)
-  size, halo = (t, 0) if t <= DENSE else (BLOCK, window)
+  # An exported program takes any number of snippets, which has no value here.
+  dense = isinstance(t, int) and t <= DENSE
+  size, halo = (t, 0) if dense else (BLOCK, window)
   blocks = -(-t // size)
 
   def cut(x: Array) -> Array:
@@ -204,7 +206,7 @@ def full_attention(
     weights = jax.nn.softmax(logits, axis=-1).astype(value.dtype)
     return jnp.einsum("bhqk,bkhe->bqhe", weights, value)
 
-  if t <= 2 * QUERY_BLOCK:
+  if isinstance(t, int) and t <= 2 * QUERY_BLOCK:
     return attend(query)
   blocks = -(-t // QUERY_BLOCK)
   query = jnp.pad(

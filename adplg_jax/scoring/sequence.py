@@ -5,7 +5,7 @@ Feature files are one source; another may extract features from a video file.
 
 import dataclasses
 from collections.abc import Iterator
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -116,6 +116,7 @@ class Failure(NamedTuple):
   reason: str
 
 
+@runtime_checkable
 class Source(Protocol):
   """Where videos to be scored come from, one after the other.
 

@@ -38,7 +38,7 @@ def test_videos_of_which_nothing_is_known(whole, videos, tmp_path, capsys):
   found = {video["name"]: video for video in results(out)["videos"]}
   assert set(found) == {"day/cam", "night/cam", "long", "new"}
   for name, video in found.items():
-    rows = list(csv.DictReader((out / video["csv"]).open()))
+    rows = list(csv.DictReader((out / video["csv"]).read_text().splitlines()))
     assert len(rows) == video["snippets"]
     assert max(float(row["score"]) for row in rows) == pytest.approx(
       video["peak"], rel=1e-6
