@@ -48,6 +48,7 @@ ALLOWED = {
   "score": ("data", "prepare", "report", "run", "scoring"),
   "main": ("experiment", "run", "train"),
   "convert": ("interop", "run"),
+  "export": ("interop", "run", "scoring"),
   "demo": ("configs", "evaluate", "experiment", "main", "run", "scoring"),
 }
 # Modules whose tests have another name.

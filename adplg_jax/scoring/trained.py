@@ -4,12 +4,10 @@ Videos up to the length of the position tables are scored whole, longer ones in
 overlapping windows (`windows`).
 """
 
-import contextlib
 import hashlib
 import json
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import numpy as np
@@ -18,6 +16,7 @@ from jaxtyping import Float
 from adplg_jax import method as method_lib
 from adplg_jax.run import load_model, sharding
 from adplg_jax.run.load_model import TrainedModel
+from adplg_jax.run.precision import precision_of
 from adplg_jax.scoring import scorer
 from adplg_jax.scoring.streaming import (
   CONTEXT,
@@ -125,7 +124,7 @@ class TrainedScorer:
       for crop in features
     )
     config = self.model.config
-    with _precision(config), jax.set_mesh(self._mesh):
+    with precision_of(config), jax.set_mesh(self._mesh):
       for example, scores in scorer.score_crops(
         self._score,
         self.model.params["snippet"],
@@ -272,13 +271,3 @@ def load_scorer(
   with jax.enable_x64(True):
     model = load_model.load_model(path, which, sharding=place)
   return TrainedScorer(model, window=window, overlap=overlap)
-
-
-@contextlib.contextmanager
-def _precision(config: Any) -> Iterator[None]:
-  """The precision of a run, as training set it for its whole process."""
-  with contextlib.ExitStack() as stack:
-    stack.enter_context(jax.enable_x64(config.precision == "float64"))
-    if config.matmul_precision != "default":
-      stack.enter_context(jax.default_matmul_precision(config.matmul_precision))
-    yield
