@@ -100,7 +100,6 @@ def measure_stream(
   scorer: TrainedScorer, videos: Sequence[Video], context: int, look_ahead: int
 ) -> dict[str, float]:
   """Agreement of streams with whole videos, and the time a block takes."""
-
   context = min(context, scorer.window)
 
   def score(features: np.ndarray) -> np.ndarray:
