@@ -1,9 +1,11 @@
 """Writes a trained model as one file that runs without this package.
 
   python -m adplg_jax.export --workdir=RUN --to=model.jax
+  python -m adplg_jax.export --workdir=RUN --to=model.onnx --format=onnx
 
-The file is a program of jax.export for CPUs, GPUs and TPUs, and any number of
-crops and snippets; model.jax.json says what it takes (docs/serving.md).
+The file is a program of jax.export for CPUs, GPUs and TPUs, or an ONNX graph,
+for any number of crops and snippets; model.jax.json beside it says what it
+takes (docs/serving.md).
 """
 
 import argparse
@@ -35,6 +37,9 @@ def main(argv: Sequence[str] | None = None) -> int:
   parser.add_argument(
     "--to", type=Path, required=True, metavar="FILE", help="the file to write"
   )
+  parser.add_argument(
+    "--format", default="jax", choices=("jax", "onnx"), help="[%(default)s]"
+  )
   arguments = parser.parse_args(argv)
   keep_memory()
   # Here: the help is shown without the seconds that it takes to import JAX.
@@ -43,7 +48,9 @@ def main(argv: Sequence[str] | None = None) -> int:
   from adplg_jax.run.workdir import WorkdirError
 
   try:
-    _export(arguments.workdir, arguments.checkpoint, arguments.to)
+    _export(
+      arguments.workdir, arguments.checkpoint, arguments.to, arguments.format
+    )
   except (
     CheckpointError,
     MissingPackageError,
@@ -56,7 +63,7 @@ def main(argv: Sequence[str] | None = None) -> int:
   return 0
 
 
-def _export(path: Path, which: str, to: Path) -> None:
+def _export(path: Path, which: str, to: Path, form: str) -> None:
   """Writes both files, and says what they are."""
   from adplg_jax.interop.exported import write_program
   from adplg_jax.scoring.threshold import best_f1_threshold
@@ -70,6 +77,7 @@ def _export(path: Path, which: str, to: Path) -> None:
   written = write_program(
     to,
     model,
+    form,
     {
       "feature_kind": scorer.kind,
       "frames_per_snippet": model.frames_per_snippet or None,

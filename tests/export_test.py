@@ -72,6 +72,56 @@ def test_the_file_scores_as_the_run_does_with_jax_alone(
       assert found[name].shape == features.shape[1:2]
 
 
+# Stands for a machine that has neither JAX nor this package.
+SERVE_ONNX = """
+import json, sys
+from pathlib import Path
+import numpy as np
+
+class Blocker:
+  def find_spec(self, name, path=None, target=None):
+    if name.split(".")[0] in ("adplg_jax", "jax", "flax", "onnx"):
+      raise ImportError(name)
+
+sys.meta_path.insert(0, Blocker())
+import onnxruntime
+file, inputs, outputs = sys.argv[1:]
+session = onnxruntime.InferenceSession(
+  file, providers=["CPUExecutionProvider"]
+)
+assert json.loads(Path(f"{file}.json").read_text())["format"] == "onnx"
+with np.load(inputs) as given:
+  found = {
+    name: session.run(None, {"features": given[name]})[0] for name in given
+  }
+np.savez(outputs, **found)
+"""
+
+
+def test_the_onnx_file_scores_as_the_run_does_without_jax(whole, tmp_path):
+  pytest.importorskip("onnx")
+  pytest.importorskip("onnxruntime")
+  file = tmp_path / "model.onnx"
+  arguments = ["--workdir", str(whole), "--to", str(file), "--format", "onnx"]
+  assert export.main(arguments) == 0
+  rng = np.random.default_rng(0)
+  videos = {
+    str(snippets): rng.normal(size=(crops, snippets, 16)).astype(np.float32)
+    for crops, snippets, _ in SIZES
+  }
+  np.savez(tmp_path / "in.npz", **videos)
+  subprocess.run(
+    [sys.executable, "-c", SERVE_ONNX, file, tmp_path / "in.npz",
+     tmp_path / "out.npz"],
+    check=True, cwd=tmp_path,
+  )  # fmt: skip
+  scorer = load_scorer(whole)
+  with np.load(tmp_path / "out.npz") as found:
+    for name, features in videos.items():
+      want = scorer.score(features.transpose(1, 0, 2))
+      np.testing.assert_allclose(found[name], want, atol=1e-5)
+
+
 def test_what_is_written_beside_the_file(whole, tmp_path):
   file = tmp_path / "model.jax"
   assert export.main(["--workdir", str(whole), "--to", str(file)]) == 0

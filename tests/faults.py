@@ -1386,10 +1386,32 @@ SCORE = [
     "interop/exported",
     "interop/exported",
     (
+      "exported_padding_is_scored",
+      "lengths = jnp.broadcast_to(length, features.shape[:1])",
+      "lengths = jnp.full(features.shape[:1], features.shape[1])",
+      "test_padding_changes_nothing",
+    ),
+    (
       "exported_without_normalisation",
       'if normalization.kind != "none":',
       "if False:",
       "test_features_are_normalised_inside",
+    ),
+  ),
+  *_faults(
+    "interop/onnx_graph",
+    "interop/onnx_graph",
+    (
+      "onnx_keys_of_zeros_lost",
+      'add("ReduceSum", weights, add.numbers(2)), of_zeros)',
+      'add("ReduceSum", weights, add.numbers(2)), none)',
+      "test_scores_of_any_length_under_all_switches",
+    ),
+    (
+      "onnx_rotates_backwards",
+      'add("Sub", add("Mul", first, cos)',
+      'add("Add", add("Mul", first, cos)',
+      "test_scores_of_any_length_under_all_switches",
     ),
   ),
 ]

@@ -1,9 +1,9 @@
 """A trained snippet branch as one program that needs this package no more.
 
-The program takes the features of a video, [C, T, D] as they were extracted and
-perhaps padded, and how many of its T snippets are no padding; it normalises,
-scores each crop and averages them, and gives [T] scores. C and T may have any
-size. Sources: docs/method.md, sections 1, 4 and 6.
+The program takes the features of a video, [C, T, D] as they were extracted; it
+normalises, scores each crop and averages them, and gives [T] scores. C and T
+may have any size. That of JAX takes padded features, too, and how many snippets
+are no padding. Sources: docs/method.md, sections 1, 4 and 6.
 """
 
 import hashlib
@@ -18,11 +18,31 @@ from jax import export
 from jaxtyping import Array, Float, Int
 
 from adplg_jax import method as method_lib
+from adplg_jax.interop.onnx_graph import make_graph
 from adplg_jax.run.files import write_atomically, write_json
 from adplg_jax.run.load_model import TrainedModel
 from adplg_jax.run.precision import precision_of
 
 PLATFORMS = ("cpu", "cuda", "tpu")
+_FEATURES = "float32 [crops, snippets, channels], as extracted"
+# How each form is called.
+_CALLS = {
+  "jax": {
+    "format": "jax.export",
+    "platforms": list(PLATFORMS),
+    "jax": jax.__version__,
+    "inputs": {
+      "features": _FEATURES,
+      "length": "int32 [], snippets that are no padding",
+    },
+    "output": "float32 [snippets], anomaly scores from 0 to 1",
+  },
+  "onnx": {
+    "format": "onnx",
+    "inputs": {"features": f"{_FEATURES}, without padding"},
+    "output": "scores: float32 [snippets], from 0 to 1",
+  },
+}
 
 
 class MissingPackageError(ImportError):
@@ -66,13 +86,14 @@ def make_program(
 
 
 def write_program(
-  path: Path, model: TrainedModel, facts: dict[str, Any]
+  path: Path, model: TrainedModel, form: str, facts: dict[str, Any]
 ) -> dict[str, Any]:
   """Writes a model as a program, and what is to be known of it beside.
 
   Args:
     path: The file; PATH.json will be the other.
     model: The model.
+    form: "jax" for a program of `jax.export`, "onnx" for an ONNX graph.
     facts: What else the other file has.
 
   Returns:
@@ -82,23 +103,17 @@ def write_program(
     MissingPackageError: A package that this needs is not installed.
     OSError: A file cannot be written.
   """
+  needed = {"jax": "flatbuffers", "onnx": "onnx"}[form]
   try:
-    content = _to_jax(model)
+    content = _to_jax(model) if form == "jax" else _to_onnx(model)
   except ImportError as error:
     raise MissingPackageError(
-      "an export needs flatbuffers, which is not installed: pip install "
-      "flatbuffers, or pip install adplg_jax[export]."
+      f"--format {form} needs {needed}, which is not installed: pip install "
+      f"{needed}, or pip install adplg_jax[export]."
     ) from error
   metadata = {
-    "format": "jax.export",
     "sha256": hashlib.sha256(content).hexdigest(),
-    "platforms": list(PLATFORMS),
-    "jax": jax.__version__,
-    "inputs": {
-      "features": "float32 [crops, snippets, channels], as extracted",
-      "length": "int32 [], snippets that are no padding",
-    },
-    "output": "float32 [snippets], anomaly scores from 0 to 1",
+    **_CALLS[form],
     "feature_width": model.feature_width,
     "longest": model.config.snippet.model.max_snippets,
     "normalization": model.normalization.kind,
@@ -107,6 +122,18 @@ def write_program(
   write_atomically(path, content)
   write_json(path.with_name(f"{path.name}.json"), metadata)
   return metadata
+
+
+def _to_onnx(model: TrainedModel) -> bytes:
+  """A serialised ONNX graph, float32 whatever the run's precision."""
+  switches = model.config.switches
+  return make_graph(
+    model.config.snippet.model,
+    jax.tree.map(lambda x: np.asarray(x, np.float32), model.params["snippet"]),
+    model.normalization,
+    mask_padded_keys=switches.mask_padded_keys,
+    rotary_query_shift=switches.rotary_query_shift,
+  )
 
 
 def _to_jax(model: TrainedModel) -> bytes:

@@ -37,11 +37,21 @@ def test_features_are_normalised_inside(model, tmp_path):
     normalization=Normalization("standardize", offset, scale)
   )
   path = tmp_path / "model"
-  facts = exported.write_program(path, model, {})
+  facts = exported.write_program(path, model, "jax", {})
   assert facts["normalization"] == "standardize"
   video = features(20)
   want = TrainedScorer(model).score_crops(video).scores
   np.testing.assert_allclose(call(path, video), want, atol=1e-6)
+
+
+def test_padding_changes_nothing(model, tmp_path):
+  exported.write_program(tmp_path / "model", model, "jax", {})
+  video = features(20)
+  padded = np.concatenate([video, np.full((2, 44, 16), 9, np.float32)], axis=1)
+  program = export.deserialize((tmp_path / "model").read_bytes())
+  found = np.asarray(jax.jit(program.call)(padded, np.int32(20)))[:20]
+  want = TrainedScorer(model).score_crops(video).scores
+  np.testing.assert_allclose(found, want, atol=1e-6)
 
 
 @pytest.mark.parametrize("fixed", [False, True])
@@ -50,7 +60,7 @@ def test_both_presets(model, tmp_path, fixed):
   config.switches.mask_padded_keys = fixed
   config.switches.rotary_query_shift = not fixed
   model = model._replace(config=config)
-  exported.write_program(tmp_path / "model", model, {})
+  exported.write_program(tmp_path / "model", model, "jax", {})
   for snippets in (13, 131):
     video = features(snippets)
     want = TrainedScorer(model).score_crops(video).scores
@@ -64,5 +74,5 @@ def test_a_missing_package_is_named(model, tmp_path, monkeypatch):
     if name.startswith("jax._src.export.serialization"):
       monkeypatch.delitem(sys.modules, name)
   with pytest.raises(exported.MissingPackageError, match="pip install flatb"):
-    exported.write_program(tmp_path / "model", model, {})
+    exported.write_program(tmp_path / "model", model, "jax", {})
   assert not (tmp_path / "model").exists()
