@@ -73,6 +73,8 @@ class Experiment:
       metadata.feature_width,
       metadata.categories,
       self.normalization,
+      frames_per_snippet=metadata.frames_per_snippet,
+      window=metadata.window,
     )
 
   def normalized(self, normalization: Normalization) -> "Experiment":

@@ -13,7 +13,7 @@ PACKAGE = Path("adplg_jax")
 # What each room, or module at the root, may import of the package besides
 # itself; a name includes all below it.
 ALLOWED = {
-  "__init__": (),
+  "__init__": ("scoring.trained",),
   "configs": (),
   "models": (),
   "losses": (),
@@ -59,12 +59,17 @@ ALLOWED = {
     "train_state",
   ),
   "evaluate": ("data", "experiment", "report", "run", "scoring"),
+  "score": ("data", "prepare", "report", "run", "scoring"),
   "main": ("experiment", "run", "train"),
   "convert": ("interop", "run"),
+  "export": ("interop", "run", "scoring"),
   "demo": ("configs", "evaluate", "experiment", "main", "run", "scoring"),
 }
 # Modules whose tests have another name.
-ELSEWHERE = {"prepare/__main__": "prepare/main_test"}
+ELSEWHERE = {
+  "prepare/__main__": "prepare/main_test",
+  "score/__main__": "score/main_test",
+}
 
 
 def modules():
@@ -209,6 +214,7 @@ class Blocker:
 
 sys.meta_path.insert(0, Blocker())
 import adplg_jax.convert, adplg_jax.demo, adplg_jax.prepare.__main__
+import adplg_jax.score.command, adplg_jax.score.follow
 """
 
 

@@ -1235,6 +1235,187 @@ NORMALIZE = [
   ),
 ]
 
+SCORE = [
+  *_faults(
+    "scoring/windows",
+    "scoring/windows",
+    (
+      "windows_do_not_reach_the_end",
+      "last = snippets - length",
+      "last = snippets - length - 1",
+      "test_windows_cover_the_video_and_overlap_enough",
+    ),
+    (
+      "weights_do_not_sum_to_1",
+      "weights / _at(_overlay(weights, starts, snippets), starts, length)",
+      "weights",
+      "test_weights_sum_to_1_and_none_is_0",
+    ),
+    (
+      "seams_are_cut",
+      "np.minimum((place + 1) / (count + 1), 1)",
+      "(place >= count / 2) + 1e-9",
+      "test_a_seam_is_no_jump",
+    ),
+  ),
+  *_faults(
+    "scoring/intervals",
+    "scoring/intervals",
+    (
+      "one_threshold",
+      "mask_to_spans(scores >= rule.low)",
+      "mask_to_spans(scores >= rule.high)",
+      "test_intervals_are_those_of_the_reference",
+    ),
+    (
+      "gaps_one_short",
+      "start - joined[-1][1] <= largest_gap",
+      "start - joined[-1][1] < largest_gap",
+      "test_intervals_are_those_of_the_reference",
+    ),
+  ),
+  *_faults(
+    "scoring/sequence",
+    "scoring/sequence",
+    (
+      "overlapping_snippets_begin_at_their_first_frame",
+      "edges + (window - frames_per_snippet) // 2",
+      "edges",
+      "test_each_frame_has_the_score_that_the_metrics_give_it",
+    ),
+  ),
+  *_faults(
+    "scoring/threshold",
+    "scoring/threshold",
+    (
+      "threshold_of_another_checkpoint",
+      "if own and best is not None:",
+      "if best is not None:",
+      "test_it_is_that_of_the_checkpoint_that_scores",
+    ),
+  ),
+  *_faults(
+    "scoring/trained",
+    "scoring/trained",
+    (
+      "not_normalised",
+      "features = self.model.normalization.apply(features)",
+      "pass",
+      "test_features_are_normalised_as_in_training",
+    ),
+    (
+      "always_in_windows",
+      "self.window = longest if window is None else window",
+      "self.window = 20 if window is None else window",
+      "test_a_video_that_the_model_takes_is_scored_whole",
+    ),
+  ),
+  *_faults(
+    "scoring/streaming",
+    "scoring/streaming",
+    (
+      "pieces_change_scores",
+      "self._take(new[:, :needed])\n      new = new[:, needed:]",
+      "self._take(new)\n      new = new[:, :0]",
+      "test_scores_do_not_depend_on_the_pieces",
+    ),
+    (
+      "memory_grows",
+      "held[:, -self.context :].copy()",
+      "held",
+      "test_memory_is_bounded_and_each_window_ends_after_its_block",
+    ),
+  ),
+  *_faults(
+    "score/outputs",
+    "score/outputs",
+    (
+      "same_names_overwrite",
+      "while own.lower() in self._used:",
+      "while False:",
+      "test_no_name_leads_out_of_the_folder_or_meets_another",
+    ),
+    (
+      "another_models_results_are_lost",
+      "and not overwrite:",
+      "and overwrite:",
+      "test_results_of_another_model_are_kept_unless_asked",
+    ),
+  ),
+  *_faults(
+    "score/command",
+    "score/command",
+    (
+      "kinds_are_not_compared",
+      "    scorer.check_kind(video.kind)\n",
+      "",
+      "test_another_kind_is_refused",
+    ),
+  ),
+  *_faults(
+    "score/rows",
+    "score/rows",
+    (
+      "half_rows_are_lost",
+      "parse(rest + block,",
+      "parse(block,",
+      "test_rows_may_come_in_any_pieces",
+    ),
+  ),
+  *_faults(
+    "prepare/unlabelled",
+    "prepare/unlabelled",
+    (
+      "streams_of_other_videos_count",
+      "file.stream if joined else",
+      "file.stream if file.stream else",
+      "test_streams_of_a_video_are_joined_and_others_left_alone",
+    ),
+  ),
+  *_faults(
+    "prepare/known_spans",
+    "prepare/known_spans",
+    (
+      "annotations_of_another_video",
+      "if last not in ambiguous:",
+      "if last:",
+      "test_an_annotation_of_several_videos_is_refused",
+    ),
+  ),
+  *_faults(
+    "interop/exported",
+    "interop/exported",
+    (
+      "exported_padding_is_scored",
+      "lengths = jnp.broadcast_to(length, features.shape[:1])",
+      "lengths = jnp.full(features.shape[:1], features.shape[1])",
+      "test_padding_changes_nothing",
+    ),
+    (
+      "exported_without_normalisation",
+      'if normalization.kind != "none":',
+      "if False:",
+      "test_features_are_normalised_inside",
+    ),
+  ),
+  *_faults(
+    "interop/onnx_graph",
+    "interop/onnx_graph",
+    (
+      "onnx_keys_of_zeros_lost",
+      'add("ReduceSum", weights, add.numbers(2)), of_zeros)',
+      'add("ReduceSum", weights, add.numbers(2)), none)',
+      "test_scores_of_any_length_under_all_switches",
+    ),
+    (
+      "onnx_rotates_backwards",
+      'add("Sub", add("Mul", first, cos)',
+      'add("Add", add("Mul", first, cos)',
+      "test_scores_of_any_length_under_all_switches",
+    ),
+  ),
+]
+
 FAULTS: tuple[Fault, ...] = (
   *LOSSES,
   *PSEUDO_LABELS,
@@ -1252,4 +1433,5 @@ FAULTS: tuple[Fault, ...] = (
   *LOOP,
   *PREPARE,
   *NORMALIZE,
+  *SCORE,
 )

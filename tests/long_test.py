@@ -37,6 +37,18 @@ def test_the_quality_benchmark_compares_both_programs(tmp_path):
     assert re.search(rf"{metric} jax - torch [+-]0\.\d+, 90 % interval", said)
 
 
+def test_the_streaming_benchmark_draws_its_trade_off(whole, tmp_path):
+  picture = tmp_path / "streaming.png"
+  said = run_command(
+    *(sys.executable, "-m", "benchmarks.streaming", "--workdir", whole),
+    *("--every", 5, "--plot", picture),
+  )
+  facts, *rows = map(json.loads, said.splitlines())
+  assert facts["videos"] == 2 and len(rows) == 23
+  assert all(-1 <= row["correlation"] <= 1 for row in rows)
+  assert picture.read_bytes().startswith(b"\x89PNG")
+
+
 @pytest.mark.parametrize(
   ("benchmark", "flags", "printed"),
   [

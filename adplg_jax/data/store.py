@@ -39,6 +39,9 @@ class Metadata:
     longest_test_snippets: Its snippets.
     categories: Classes of the anomalous videos; empty where the data set was
       prepared before they were recorded.
+    frames_per_snippet: Frames from one snippet's start to the next one's; 0
+      where videos differ, or it was not recorded.
+    window: Frames that each snippet is extracted from; likewise.
   """
 
   feature_width: int
@@ -52,6 +55,8 @@ class Metadata:
   longest_test_video: str = ""
   longest_test_snippets: int = 0
   categories: tuple[str, ...] = ()
+  frames_per_snippet: int = 0
+  window: int = 0
 
 
 class Split(Sequence[dict[str, Any]]):

@@ -4,6 +4,8 @@ Arrays alone, no parameters. Soft-max runs in float32 or better for any
 compute type. Source: docs/method.md, sections 2 and 4.
 """
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -18,8 +20,13 @@ BLOCK = 64
 QUERY_BLOCK = 1024
 
 
-def valid_rows(lengths: Int[Array, "b"], rows: int) -> Bool[Array, "b rows"]:
-  """Marks the rows below each length: what is not padding."""
+def valid_rows(lengths: Int[Array, "b"], rows: Any) -> Bool[Array, "b rows"]:
+  """Marks the rows below each length: what is not padding.
+
+  Args:
+    lengths: Of each video.
+    rows: An int, or a size without a value where a program is exported.
+  """
   return jnp.arange(rows) < lengths[:, None]
 
 
@@ -130,7 +137,9 @@ def banded_attention(
   """
   batch, t, heads, width = query.shape
   dtype = jnp.promote_types(query.dtype, jnp.float32)
-  size, halo = (t, 0) if t <= DENSE else (BLOCK, window)
+  # An exported program takes any number of snippets, which has no value here.
+  dense = isinstance(t, int) and t <= DENSE
+  size, halo = (t, 0) if dense else (BLOCK, window)
   blocks = -(-t // size)
 
   def cut(x: Array) -> Array:
@@ -163,9 +172,14 @@ def banded_attention(
 
 
 def _softmax_with_zeros(
-  logits: Float[Array, "*b q k"], zeros: Int[Array, "*#b q 1"]
+  logits: Float[Array, "*b q k"], zeros: Int[Array, "..."]
 ) -> Float[Array, "*b q k"]:
-  """Soft-max over the last axis and over so many more logits of 0."""
+  """Soft-max over the last axis and over so many more logits of 0.
+
+  Args:
+    logits: The logits.
+    zeros: Their number, an axis of 1 in place of k, broadcast to the others.
+  """
   highest = logits.max(-1, keepdims=True)
   highest = jnp.where(zeros > 0, jnp.maximum(highest, 0), highest)
   highest = jax.lax.stop_gradient(highest)
@@ -204,7 +218,7 @@ def full_attention(
     weights = jax.nn.softmax(logits, axis=-1).astype(value.dtype)
     return jnp.einsum("bhqk,bkhe->bqhe", weights, value)
 
-  if t <= 2 * QUERY_BLOCK:
+  if isinstance(t, int) and t <= 2 * QUERY_BLOCK:
     return attend(query)
   blocks = -(-t // QUERY_BLOCK)
   query = jnp.pad(

@@ -41,6 +41,11 @@ STREAMS = ("rgb", "flow", "audio", "vggish", "optical", "motion", "pose")
 # What may come before the header: Excel's separator, comments, blank lines.
 _PREAMBLE = re.compile(r"\A([ \t]*(sep=.|#[^\n]*)?\r?\n)+", re.IGNORECASE)
 
+_NO_LABEL = (
+  " A video of which nothing is known is not prepared; a trained model scores "
+  "it: python -m adplg_jax.score (docs/scoring.md)."
+)
+
 Cells = Mapping[str, str]
 
 
@@ -254,6 +259,7 @@ def _parse_row(
     if text not in allowed:
       faults.append(
         f"{column} is {cells[column]!r}; allowed: {', '.join(allowed)}."
+        + (_NO_LABEL if column == "label" and not text else "")
       )
   label = LABELS.get(label_text, 0)
   rows = cell("rows", _parse_rows, None)

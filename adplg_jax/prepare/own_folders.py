@@ -33,7 +33,9 @@ _CROP = re.compile(r"(.+?)(__|[_-]crop[_-]?)(\d+)")
 _STREAM = "|".join([r"optical[_-]?flow", "of", *STREAMS])
 _BEFORE = re.compile(rf"({_STREAM})[_.-]+(.+)", re.IGNORECASE)
 _AFTER = re.compile(rf"(.+?)[_.-]+({_STREAM})", re.IGNORECASE)
-_SPANS = re.compile(r"(?P<video>.+?)[\s,;]+(?P<spans>\d+-\d+([\s,;]+\d+-\d+)*)")
+SPANS_LINE = re.compile(
+  r"(?P<video>.+?)[\s,;]+(?P<spans>\d+-\d+([\s,;]+\d+-\d+)*)"
+)
 # Words that make a class of anomaly of what is not normal.
 _NOT = {"ab", "non", "not"}
 
@@ -119,7 +121,7 @@ def _row(relative: Path, path: Path, findings: Findings) -> _Row | None:
       "normal|CLASS, or write a manifest (docs/own_features.md).",
     )
     return None
-  stem, stream, crop = _parse_stem(path.stem)
+  stem, stream, crop = parse_stem(path.stem)
   for part in relative.parts[:-1]:
     for word in words(part):
       stream = word if word in STREAMS else stream
@@ -137,7 +139,7 @@ def _row(relative: Path, path: Path, findings: Findings) -> _Row | None:
   }
 
 
-def _parse_stem(stem: str) -> tuple[str, str, str]:
+def parse_stem(stem: str) -> tuple[str, str, str]:
   """Video, stream and crop of a file's name, in any order after the video."""
   stream = crop = ""
   for _ in range(2):
@@ -167,7 +169,7 @@ def _add_spans(
     line = line.strip()
     if not line or (number == 1 and not re.search(r"\d", line)):
       continue
-    match = _SPANS.fullmatch(line)
+    match = SPANS_LINE.fullmatch(line)
     if match is None:
       findings.add(
         "manifest",

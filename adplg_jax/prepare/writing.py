@@ -4,7 +4,7 @@ import dataclasses
 import itertools
 import shutil
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +71,8 @@ def write(
     "categories": sorted(
       {v.category for own in videos.values() for v in own if v.label}
     ),
+    "frames_per_snippet": _shared(videos, lambda v: v.frames_per_snippet),
+    "window": _shared(videos, lambda v: v.window or v.frames_per_snippet),
     "statistics": checked.statistics,
     "test_crops": splits["test"].crops,
     "training_crops": {
@@ -91,6 +93,14 @@ def write(
     variant=options.variant,
     folder=folder,
   )
+
+
+def _shared(
+  splits: Mapping[str, Sequence[Video]], number: Callable[[Video], int]
+) -> int:
+  """A number that is the same for all videos; 0 where it is not."""
+  found = {number(video) for videos in splits.values() for video in videos}
+  return found.pop() if len(found) == 1 else 0
 
 
 @dataclasses.dataclass(frozen=True)

@@ -19,7 +19,7 @@ from adplg_jax.scoring.metrics import VideoScore, frame_truth
 from adplg_jax.scoring.results import Scored
 
 # Okabe and Ito's palette, safe for colour-blind readers.
-_SCORE, _TRUTH, _POINT, _CHANCE = "#0072B2", "#E69F00", "#D55E00", "#767676"
+SCORE, TRUTH, POINT, CHANCE = "#0072B2", "#E69F00", "#D55E00", "#767676"
 _TIMELINES = 6
 _LONGEST_TITLE = 78
 _LONGEST_CATEGORY = 30
@@ -45,7 +45,7 @@ def draw(path: str | Path, scored: Scored) -> None:
   roc, precision_recall = curves.subplots(2, 1)
   _draw_curves(roc, precision_recall, videos, results)
   chosen = _choose(videos)
-  _note_lacking("".join(v.name + v.category for v in chosen))
+  note_lacking("".join(v.name + v.category for v in chosen))
   axes = timelines.subplots(len(chosen), 1, squeeze=False)[:, 0]
   for axis, video in zip(axes, chosen, strict=True):
     _draw_timeline(axis, video, results["best_f1"])
@@ -122,8 +122,8 @@ def _draw_roc(axis: Axes, truth: np.ndarray, scores: np.ndarray) -> None:
   """The ROC curve, and chance."""
   false, true, _ = sk.roc_curve(truth, scores)
   auc = sk.auc(false, true)
-  axis.plot(false, true, color=_SCORE, lw=2, label=f"model, AUC {auc:.3f}")
-  axis.plot([0, 1], [0, 1], ":", color=_CHANCE, label="chance, AUC 0.500")
+  axis.plot(false, true, color=SCORE, lw=2, label=f"model, AUC {auc:.3f}")
+  axis.plot([0, 1], [0, 1], ":", color=CHANCE, label="chance, AUC 0.500")
   axis.legend(loc="lower right")
 
 
@@ -136,16 +136,14 @@ def _draw_precision_recall(
   """The precision-recall curve, its best point, and chance."""
   precision, recall, _ = sk.precision_recall_curve(truth, scores)
   area, share = sk.auc(recall, precision), float(truth.mean())
-  axis.plot(
-    recall, precision, color=_SCORE, lw=2, label=f"model, AP {area:.3f}"
-  )
-  axis.axhline(share, ls=":", color=_CHANCE, label=f"chance, AP {share:.3f}")
+  axis.plot(recall, precision, color=SCORE, lw=2, label=f"model, AP {area:.3f}")
+  axis.axhline(share, ls=":", color=CHANCE, label=f"chance, AP {share:.3f}")
   if best_f1 is not None:
     axis.plot(
       best_f1["recall"],
       best_f1["precision"],
       "o",
-      color=_POINT,
+      color=POINT,
       label=f"best F1 {best_f1['f1']:.3f}, at {best_f1['threshold']:.3g}",
     )
   if area < 0.5:
@@ -178,12 +176,12 @@ def _draw_timeline(
   frames = len(video.scores)
   truth = frame_truth(video)
   for start, end in () if truth is None else mask_to_spans(truth):
-    axis.axvspan(start, end, color=_TRUTH, alpha=0.35, lw=0, label="true span")
+    axis.axvspan(start, end, color=TRUTH, alpha=0.35, lw=0, label="true span")
   axis.stairs(
     video.scores,
     np.arange(frames + 1),
     baseline=None,
-    color=_SCORE,
+    color=SCORE,
     lw=1.3,
     label="score",
   )
@@ -192,20 +190,20 @@ def _draw_timeline(
       best_f1["threshold"],
       ls="--",
       lw=1,
-      color=_POINT,
+      color=POINT,
       label="threshold of the best F1",
     )
   unknown = "" if truth is not None else ", spans not known"
-  category = _shorten(video.category, _LONGEST_CATEGORY)
+  category = shorten(video.category, _LONGEST_CATEGORY)
   rest = f" ({category}{unknown})"
-  title = _shorten(video.name, _LONGEST_TITLE - len(rest)) + rest
+  title = shorten(video.name, _LONGEST_TITLE - len(rest)) + rest
   axis.set_title(title, fontsize=9, loc="left", parse_math=False)
   axis.set(
     xlim=(0, frames), ylim=(-0.03, 1.03), yticks=(0, 0.5, 1), ylabel="score"
   )
 
 
-def _shorten(name: str, longest: int) -> str:
+def shorten(name: str, longest: int) -> str:
   """Leaves out the middle of a name that would not fit.
 
   What the font lacks is escaped, and no escape is cut.
@@ -233,7 +231,7 @@ def _escape(character: str) -> str:
   return character.encode("unicode_escape").decode("ascii")
 
 
-def _note_lacking(text: str) -> None:
+def note_lacking(text: str) -> None:
   """Notes, once for all names, what is shown as escapes."""
   lacking = list(dict.fromkeys(c for c in text if ord(c) not in _glyphs()))
   if lacking:

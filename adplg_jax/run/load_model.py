@@ -28,6 +28,9 @@ class TrainedModel(NamedTuple):
     categories: Classes of the anomalous videos; empty where not known.
     normalization: What is done with features before they are scored.
     selection: The selection metric of this checkpoint, if it was evaluated.
+    frames_per_snippet: Frames from one snippet's start to the next one's in the
+      data set it was trained on; 0 where that is not known.
+    window: Frames that each snippet was extracted from; likewise.
   """
 
   step: int
@@ -37,6 +40,8 @@ class TrainedModel(NamedTuple):
   categories: tuple[str, ...]
   normalization: Normalization
   selection: Selection | None
+  frames_per_snippet: int = 0
+  window: int = 0
 
 
 def load_model(
@@ -125,6 +130,8 @@ def from_checkpoint(
     categories=tuple(meta.get("categories", ())),
     normalization=normalize.from_json(meta.get("normalization")),
     selection=checkpoints.selection(step),
+    frames_per_snippet=meta.get("frames_per_snippet", 0),
+    window=meta.get("window", 0),
   )
 
 
@@ -140,6 +147,9 @@ def model_meta(
   feature_width: int,
   categories: tuple[str, ...],
   normalization: Normalization = normalize.NONE,
+  *,
+  frames_per_snippet: int = 0,
+  window: int = 0,
 ) -> dict[str, Any]:
   """What `load_model` reads from a checkpoint's meta data."""
   return {
@@ -147,4 +157,6 @@ def model_meta(
     "feature_width": feature_width,
     "categories": list(categories),
     "normalization": normalization.to_json(),
+    "frames_per_snippet": frames_per_snippet,
+    "window": window,
   }

@@ -73,6 +73,51 @@ class _Video:
     self.crops += 1
 
 
+def score_crops(
+  score: Scorer,
+  params: Any,
+  examples: Iterable[Mapping[str, Any]],
+  *,
+  batch_snippets: int,
+  longest: int,
+  mesh: jax.sharding.Mesh,
+  stop: Callable[[int], bool] = _never,
+) -> Iterator[tuple[Mapping[str, Any], Float[np.ndarray, "t"]]]:
+  """Scores crops in padded batches of few distinct shapes.
+
+  Args:
+    score: See `make_scorer`.
+    params: Parameters of the snippet branch.
+    examples: Crops, in any order.
+    batch_snippets: Snippets, padding included, scored at once.
+    longest: Longest video the model takes [snippets].
+    mesh: The devices.
+    stop: Called before each batch with its number; true stops.
+
+  Yields:
+    Each crop, its features left out, and its snippets' scores; the order is not
+    kept.
+
+  Raises:
+    StoppedError: `stop` returned true.
+  """
+  batches = pipeline.padded_batches(
+    iter(examples),
+    batch_snippets=batch_snippets,
+    longest=longest,
+    multiple=mesh.size,
+  )
+  for number, batch in enumerate(batches):
+    if stop(number):
+      raise StoppedError
+    features, lengths = sharding.put_whole(
+      (batch.features, batch.lengths), mesh
+    )
+    scores = sharding.fetch(score(params, features, lengths)).astype(float)
+    for row, example in enumerate(batch.examples):
+      yield example, scores[row, : batch.lengths[row]]
+
+
 def score_videos(
   score: Scorer,
   params: Any,
@@ -90,12 +135,12 @@ def score_videos(
     score: See `make_scorer`.
     params: Parameters of the snippet branch.
     examples: Crops, in any order.
-    batch_snippets: Snippets, padding included, scored at once.
-    longest: Longest video the model takes [snippets].
+    batch_snippets: See `score_crops`.
+    longest: See `score_crops`.
     mesh: The devices.
     span_ends: Whether annotated spans end "exclusive" or "inclusive"; exact
       ones are half-open.
-    stop: Called before each batch with its number; true stops.
+    stop: See `score_crops`.
 
   Returns:
     The videos, in order of their names.
@@ -105,26 +150,20 @@ def score_videos(
     ValueError: Crops of a video that differ in length.
   """
   videos: dict[str, _Video] = {}
-  batches = pipeline.padded_batches(
-    iter(examples),
+  for example, own in score_crops(
+    score,
+    params,
+    examples,
     batch_snippets=batch_snippets,
     longest=longest,
-    multiple=mesh.size,
-  )
-  for number, batch in enumerate(batches):
-    if stop(number):
-      raise StoppedError
-    features, lengths = sharding.put_whole(
-      (batch.features, batch.lengths), mesh
-    )
-    scores = sharding.fetch(score(params, features, lengths)).astype(float)
-    for row, example in enumerate(batch.examples):
-      own = scores[row, : batch.lengths[row]]
-      name = example["video"]
-      if name in videos:
-        videos[name].add(own, example)
-      else:
-        videos[name] = _Video(example, own)
+    mesh=mesh,
+    stop=stop,
+  ):
+    name = example["video"]
+    if name in videos:
+      videos[name].add(own, example)
+    else:
+      videos[name] = _Video(example, own)
   return [
     video_score(
       videos[name].example,

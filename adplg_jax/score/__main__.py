@@ -1,0 +1,220 @@
+"""Scores videos of which nothing is known, with a trained model.
+
+  python -m adplg_jax.score --workdir=RUN --features PATH... --out=DIR --fps=25
+
+Writes a csv and a picture a video, timelines.png and results.json with the
+anomalous intervals (docs/scoring.md). Exit codes: 0 all were scored, 1 some
+or all were not; the reasons are printed.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from adplg_jax.run.allocator import keep_memory
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+  """Runs the command line; returns its exit status."""
+  arguments = _parse(sys.argv[1:] if argv is None else argv)
+  keep_memory()
+  # Here: the help is shown without the seconds that it takes to import JAX.
+  from adplg_jax.run.checkpoint import CheckpointError
+  from adplg_jax.run.workdir import WorkdirError
+
+  try:
+    return (_follow if arguments.follow else _run)(arguments)
+  except (CheckpointError, WorkdirError, OSError, ValueError) as error:
+    print(f"{type(error).__name__}: {error}", file=sys.stderr)
+    return 1
+  except KeyboardInterrupt:
+    print(
+      f"Interrupted; csv files of videos scored so far are in "
+      f"{arguments.out}/videos.",
+      file=sys.stderr,
+    )
+    return 130
+
+
+def _parse(argv: Sequence[str]) -> argparse.Namespace:
+  parser = argparse.ArgumentParser(
+    prog="python -m adplg_jax.score",
+    usage="%(prog)s --workdir RUN --features PATH... --out DIR [options]",
+    description=__doc__,
+    formatter_class=_Help,
+    allow_abbrev=False,
+  )
+  _add_inputs(parser)
+  _add_intervals(parser)
+  _add_following(parser)
+  arguments = parser.parse_args(argv)
+  if not (arguments.workdir or arguments.checkpoint):
+    parser.error("give --workdir RUN, or --checkpoint RUN/checkpoints/STEP")
+  inputs = arguments.features or arguments.manifest
+  if bool(inputs) == bool(arguments.follow):
+    parser.error("give --features PATH..., --manifest FILE, or --follow FILE")
+  if bool(arguments.out) == bool(arguments.follow):
+    parser.error(
+      "--out DIR goes with --features and --manifest; --follow writes to "
+      "standard output"
+    )
+  if arguments.manifest and arguments.annotations:
+    parser.error("give --manifest or --annotations, one of the two")
+  return arguments
+
+
+class _Help(argparse.RawDescriptionHelpFormatter):
+  """A line for each option."""
+
+  def __init__(self, prog: str):
+    super().__init__(prog, max_help_position=28, width=100)
+
+
+def _add_inputs(parser: argparse.ArgumentParser) -> None:
+  """Adds the options of the model, the videos and the results."""
+  add = parser.add_argument
+  add("--workdir", type=Path, metavar="RUN", help="folder of the run")
+  add("--checkpoint", help="best, last or STEP [best]; or RUN/checkpoints/STEP")
+  paths = {"nargs": "+", "type": Path, "default": [], "metavar": "PATH"}
+  add("--features", **paths, help="feature files, and folders of them")
+  add("--out", type=Path, metavar="DIR", help="folder of the results")
+  add("--overwrite", action="store_true", help="another model's results, too")
+  file = {"type": Path, "metavar": "FILE"}
+  add("--manifest", **file, help="labels and spans, or test videos, to score")
+  add("--annotations", **file, help="spans: a data set's, masks, or lines")
+  ends = ("exclusive", "inclusive")
+  add("--span-ends", choices=ends, default=ends[0], help="of these [exclusive]")
+  add("--fps", type=_positive, metavar="F", help="frames in a second")
+  number = {"type": _natural, "metavar": "N"}
+  add("--frames-per-snippet", **number, help="[as the run's data, or else 16]")
+  add("--kind", default="", help="what made the features, as i3d or clip")
+  add("--window", **number, help="snippets scored at once [all it takes]")
+  add("--overlap", **number, help="of windows, snippets [a quarter]")
+
+
+def _add_intervals(parser: argparse.ArgumentParser) -> None:
+  """Adds the options of anomalous intervals."""
+  add = parser.add_argument_group("anomalous intervals").add_argument
+  share = {"type": float, "metavar": "S"}
+  add("--threshold", **share, help="opens one [that of the run's best F1]")
+  add("--low", **share, help="keeps it open [0.8 of the threshold]")
+  add("--quantile", **share, help="threshold from all scores [0.95 if no F1]")
+  number = {"type": int, "default": 1, "metavar": "N"}
+  add("--shortest", **number, help="length, snippets [%(default)s]")
+  add("--gap", **number, help="largest that is bridged, snippets [%(default)s]")
+
+
+def _add_following(parser: argparse.ArgumentParser) -> None:
+  """Adds the options of features that are still being written."""
+  add = parser.add_argument_group("while features are written").add_argument
+  add(
+    "--follow", metavar="FILE", help="rows of a growing file, or of stdin (-)"
+  )
+  add("--rows", choices=("text", "float32"), help="their form [by the suffix]")
+  number = {"type": _natural, "metavar": "N"}
+  add("--crops", **number, default=1, help="in a row [%(default)s]")
+  add("--hop", **number, default=4, help="scored at a time [%(default)s]")
+  ahead = {"type": int, "default": 8, "metavar": "N"}
+  add("--look-ahead", **ahead, help="snippets waited for [%(default)s]")
+  add("--idle", type=_positive, metavar="S", help="end after S seconds [never]")
+
+
+def _natural(text: str) -> int:
+  if not text.isdecimal() or int(text) < 1:
+    raise argparse.ArgumentTypeError(f"{text!r}; allowed: 1 or more")
+  return int(text)
+
+
+def _positive(text: str) -> float:
+  number = float(text)
+  if not 0 < number < float("inf"):
+    raise argparse.ArgumentTypeError(f"{text!r}; allowed: more than 0")
+  return number
+
+
+def _run(arguments: argparse.Namespace) -> int:
+  """Scores, writes and prints; see `main`."""
+  from adplg_jax.score import command
+  from adplg_jax.score.feature_files import FeatureFiles, Inputs
+  from adplg_jax.score.outputs import Outputs
+
+  choice = command.Choice(
+    threshold=arguments.threshold,
+    low=arguments.low,
+    quantile=arguments.quantile,
+    shortest=arguments.shortest,
+    largest_gap=arguments.gap,
+  )
+  scorer, path = _load(arguments)
+  source = FeatureFiles(
+    Inputs(
+      tuple(arguments.features),
+      manifest=arguments.manifest,
+      annotations=arguments.annotations,
+      span_ends=arguments.span_ends,
+      fps=arguments.fps,
+      frames_per_snippet=arguments.frames_per_snippet,
+      kind=arguments.kind,
+    ),
+    scorer.model,
+  )
+  outputs = Outputs(
+    arguments.out,
+    command.model_facts(scorer, path),
+    overwrite=arguments.overwrite,
+  )
+  result = command.score_source(scorer, source, outputs, choice, path)
+  print("\n".join([*source.findings.note_lines(), result.text]))
+  print(f"results: {arguments.out}")
+  return int(bool(result.failures) or not result.timelines)
+
+
+def _follow(arguments: argparse.Namespace) -> int:
+  """Scores rows as they come; see `main`."""
+  from adplg_jax.score.follow import follow
+  from adplg_jax.score.rows import form_of
+
+  form = arguments.rows or form_of(arguments.follow)
+  scorer, _ = _load(arguments)
+  stream = scorer.stream(
+    context=arguments.window,
+    hop=arguments.hop,
+    look_ahead=arguments.look_ahead,
+  )
+  step = arguments.frames_per_snippet or scorer.model.frames_per_snippet or 16
+  print(
+    f"look-ahead {stream.look_ahead} snippets: a score comes "
+    f"{stream.look_ahead} to {stream.look_ahead + stream.hop - 1} snippets "
+    f"after its own; context {stream.context}",
+    file=sys.stderr,
+  )
+  follow(
+    scorer,
+    stream,
+    arguments.follow,
+    form,
+    crops=arguments.crops,
+    idle_seconds=arguments.idle,
+    frames_per_snippet=step,
+    fps=arguments.fps,
+    out=sys.stdout,
+  )
+  return 0
+
+
+def _load(arguments: argparse.Namespace) -> tuple[Any, Path]:
+  """The scorer, and the folder of its run."""
+  from adplg_jax.scoring.trained import load_scorer
+
+  windows = {"window": arguments.window, "overlap": arguments.overlap}
+  if arguments.workdir:
+    which = arguments.checkpoint or "best"
+    return load_scorer(arguments.workdir, which, **windows), arguments.workdir
+  folder = Path(arguments.checkpoint)
+  return load_scorer(folder, **windows), folder.absolute().parent.parent
+
+
+if __name__ == "__main__":
+  sys.exit(main())
