@@ -163,6 +163,10 @@ class Streamed:
       axis=min(len(experiment.seeds) - 1, 1),
     )
 
+  def room(self) -> int | None:
+    """Bytes of test features that may stay on the device: none."""
+    return 0
+
   def advance(
     self, state: TrainState, most: int
   ) -> tuple[TrainState, Dispatched]:
@@ -200,6 +204,11 @@ class Resident:
     )
     self._steps = jit_steps(experiment)
     self._seed = _seed_argument(experiment)
+
+  def room(self) -> int | None:
+    """Bytes of test features that may stay on the device; None: not known."""
+    free = sharding.free_bytes(self._mesh)
+    return None if free is None else int(_SHARE * free)
 
   def advance(
     self, state: TrainState, most: int

@@ -3,7 +3,7 @@
 import contextlib
 import functools
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -240,6 +240,7 @@ class _Training:
     self.runs = runs
     self.preemption = preemption
     self.score = scorer.make_scorer(experiment.method)
+    self._test = scorer.KeptBatches(self._test_batches, limit=0)
     self._waiting: list[tuple[int, Dispatched]] = []
     self._wait = 0.0
 
@@ -248,6 +249,7 @@ class _Training:
     total = self.config.total_steps
     if step < total:
       dispatcher = make_dispatcher(self.experiment, step)
+      self._test = scorer.KeptBatches(self._test_batches, dispatcher.room())
     dispatches = 0
     while True:
       if self._evaluation_is_due(step):
@@ -311,7 +313,8 @@ class _Training:
     results = run.scored.results
     if config.selection.split == "validation":
       examples = self.experiment.validation_examples()
-      results = metrics.evaluate_videos(self._score(params, examples))
+      videos = self._score(params, self._batches(examples))
+      results = metrics.evaluate_videos(videos)
     metric = selection_metric(config, results)
     # Not defined for one class only: no checkpoint is better than another.
     value = -1.0 if results[metric] is None else results[metric]
@@ -320,20 +323,25 @@ class _Training:
       value, f"{metric} on the {config.selection.split} split"
     )
 
-  def _score(self, params: Any, examples: Any) -> list[metrics.VideoScore]:
+  def _score(self, params: Any, batches: Any) -> list[metrics.VideoScore]:
     """Scores a split unless asked to stop."""
-    return scorer.score_split(
-      self.config,
-      self.experiment.mesh,
+    return scorer.score_videos(
       self.score,
       params,
-      examples,
-      self.preemption.agreed,
+      batches,
+      span_ends=self.config.switches.span_ends,
+      stop=self.preemption.agreed,
     )
+
+  def _batches(self, examples: Any) -> Iterator[scorer.Batch]:
+    return scorer.split_batches(self.config, self.experiment.mesh, examples)
+
+  def _test_batches(self) -> Iterator[scorer.Batch]:
+    return self._batches(scorer.with_progress(self.experiment.test))
 
   def _score_test(self, params: Any, step: int) -> Scored:
     """Scores and measures the test split unless asked to stop."""
-    videos = self._score(params, scorer.with_progress(self.experiment.test))
+    videos = self._score(params, self._test)
     return Scored(step, videos, metrics.evaluate_videos(videos))
 
   def _save(self, state: TrainState, step: int) -> None:

@@ -26,10 +26,7 @@ def test_crops_are_scored_one_at_a_time_and_averaged():
   videos = scorer.score_videos(
     first_channel,
     None,
-    crops,
-    batch_snippets=64,
-    longest=64,
-    mesh=MESH,
+    scorer.put_batches(crops, batch_snippets=64, longest=64, mesh=MESH),
     span_ends="inclusive",
   )
   want = metrics.evaluate_videos(videos)

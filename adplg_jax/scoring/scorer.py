@@ -6,7 +6,7 @@ repeated for their frames. Source: docs/method.md, section 6.
 
 import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -73,25 +73,93 @@ class _Video:
     self.crops += 1
 
 
-def score_crops(
-  score: Scorer,
-  params: Any,
+class Batch(NamedTuple):
+  """Crops of similar length on the devices, padded.
+
+  Attributes:
+    features: [c t d], see `pipeline.PaddedBatch`.
+    lengths: [c].
+    snippets: The same lengths on the host.
+    examples: The crops' other fields.
+  """
+
+  features: jax.Array
+  lengths: jax.Array
+  snippets: np.ndarray
+  examples: list[Mapping[str, Any]]
+
+
+def put_batches(
   examples: Iterable[Mapping[str, Any]],
   *,
   batch_snippets: int,
   longest: int,
   mesh: jax.sharding.Mesh,
+) -> Iterator[Batch]:
+  """Crops in padded batches of few distinct shapes, brought to the devices.
+
+  Args:
+    examples: Crops, in any order.
+    batch_snippets: Snippets, padding included, of a batch.
+    longest: Longest video the model takes [snippets].
+    mesh: The devices.
+  """
+  for batch in pipeline.padded_batches(
+    iter(examples),
+    batch_snippets=batch_snippets,
+    longest=longest,
+    multiple=mesh.size,
+  ):
+    features, lengths = sharding.put_whole(
+      (batch.features, batch.lengths), mesh
+    )
+    yield Batch(features, lengths, batch.lengths, batch.examples)
+
+
+class KeptBatches(Iterable[Batch]):
+  """Batches that are made once and then stay on the devices."""
+
+  def __init__(
+    self, make: Callable[[], Iterable[Batch]], limit: int | None = None
+  ):
+    """Nothing is made yet.
+
+    Args:
+      make: Makes them; again each time where they are not kept.
+      limit: Bytes that they may take together, or they are not kept.
+    """
+    self._make = make
+    self._limit = limit
+    self._kept: list[Batch] | None = None
+
+  def __iter__(self) -> Iterator[Batch]:
+    if self._kept is not None:
+      yield from self._kept
+      return
+    kept: list[Batch] | None = []
+    size = 0
+    for batch in self._make():
+      size += batch.features.nbytes
+      if self._limit is not None and size > self._limit:
+        kept = None
+      if kept is not None:
+        kept.append(batch)
+      yield batch
+    self._kept = kept
+
+
+def score_batches(
+  score: Scorer,
+  params: Any,
+  batches: Iterable[Batch],
   stop: Callable[[int], bool] = _never,
 ) -> Iterator[tuple[Mapping[str, Any], Float[np.ndarray, "t"]]]:
-  """Scores crops in padded batches of few distinct shapes.
+  """Scores crops; a batch's scores are fetched while the next is computed.
 
   Args:
     score: See `make_scorer`.
     params: Parameters of the snippet branch.
-    examples: Crops, in any order.
-    batch_snippets: Snippets, padding included, scored at once.
-    longest: Longest video the model takes [snippets].
-    mesh: The devices.
+    batches: See `put_batches`.
     stop: Called before each batch with its number; true stops.
 
   Yields:
@@ -101,31 +169,31 @@ def score_crops(
   Raises:
     StoppedError: `stop` returned true.
   """
-  batches = pipeline.padded_batches(
-    iter(examples),
-    batch_snippets=batch_snippets,
-    longest=longest,
-    multiple=mesh.size,
-  )
+
+  def fetch(
+    batch: Batch, scores: jax.Array
+  ) -> Iterator[tuple[Mapping[str, Any], np.ndarray]]:
+    fetched = sharding.fetch(scores).astype(float)
+    for row, example in enumerate(batch.examples):
+      yield example, fetched[row, : batch.snippets[row]]
+
+  before = None
   for number, batch in enumerate(batches):
     if stop(number):
       raise StoppedError
-    features, lengths = sharding.put_whole(
-      (batch.features, batch.lengths), mesh
-    )
-    scores = sharding.fetch(score(params, features, lengths)).astype(float)
-    for row, example in enumerate(batch.examples):
-      yield example, scores[row, : batch.lengths[row]]
+    now = batch, score(params, batch.features, batch.lengths)
+    if before is not None:
+      yield from fetch(*before)
+    before = now
+  if before is not None:
+    yield from fetch(*before)
 
 
 def score_videos(
   score: Scorer,
   params: Any,
-  examples: Iterable[Mapping[str, Any]],
+  batches: Iterable[Batch],
   *,
-  batch_snippets: int,
-  longest: int,
-  mesh: jax.sharding.Mesh,
   span_ends: str,
   stop: Callable[[int], bool] = _never,
 ) -> list[metrics.VideoScore]:
@@ -134,13 +202,10 @@ def score_videos(
   Args:
     score: See `make_scorer`.
     params: Parameters of the snippet branch.
-    examples: Crops, in any order.
-    batch_snippets: See `score_crops`.
-    longest: See `score_crops`.
-    mesh: The devices.
+    batches: See `put_batches`.
     span_ends: Whether annotated spans end "exclusive" or "inclusive"; exact
       ones are half-open.
-    stop: See `score_crops`.
+    stop: See `score_batches`.
 
   Returns:
     The videos, in order of their names.
@@ -150,15 +215,7 @@ def score_videos(
     ValueError: Crops of a video that differ in length.
   """
   videos: dict[str, _Video] = {}
-  for example, own in score_crops(
-    score,
-    params,
-    examples,
-    batch_snippets=batch_snippets,
-    longest=longest,
-    mesh=mesh,
-    stop=stop,
-  ):
+  for example, own in score_batches(score, params, batches, stop):
     name = example["video"]
     if name in videos:
       videos[name].add(own, example)
@@ -223,12 +280,21 @@ def score_split(
   return score_videos(
     score,
     params,
+    split_batches(config, mesh, examples),
+    span_ends=config.switches.span_ends,
+    stop=stop,
+  )
+
+
+def split_batches(
+  config: Any, mesh: jax.sharding.Mesh, examples: Iterable[Mapping[str, Any]]
+) -> Iterator[Batch]:
+  """`put_batches` with the settings of a configuration."""
+  return put_batches(
     examples,
     batch_snippets=config.evaluation.batch_snippets,
     longest=config.snippet.model.max_snippets,
     mesh=mesh,
-    span_ends=config.switches.span_ends,
-    stop=stop,
   )
 
 

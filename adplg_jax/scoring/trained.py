@@ -125,13 +125,14 @@ class TrainedScorer:
     )
     config = self.model.config
     with precision_of(config), jax.set_mesh(self._mesh):
-      for example, scores in scorer.score_crops(
-        self._score,
-        self.model.params["snippet"],
+      batches = scorer.put_batches(
         examples,
         batch_snippets=config.evaluation.batch_snippets,
         longest=self.window,
         mesh=self._mesh,
+      )
+      for example, scores in scorer.score_batches(
+        self._score, self.model.params["snippet"], batches
       ):
         total[example["window"]] += scores
     scores = blend(total / crops, starts, snippets)

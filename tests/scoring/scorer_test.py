@@ -54,11 +54,27 @@ def first_channel(params, features, lengths):
   return jnp.where(places < lengths[:, None], features[..., 0], jnp.nan)
 
 
-def score(examples, score=first_channel, params=None, **changes):
+def batches_of(examples, batch_snippets=64, longest=64):
+  return scorer.put_batches(
+    examples, batch_snippets=batch_snippets, longest=longest, mesh=MESH
+  )
+
+
+def score(
+  examples,
+  score=first_channel,
+  params=None,
+  span_ends="exclusive",
+  stop=lambda number: False,
+  **batching,
+):
   """{name: scored video}."""
-  options = {"batch_snippets": 64, "longest": 64, "span_ends": "exclusive"}
   videos = scorer.score_videos(
-    score, params, examples, mesh=MESH, **(options | changes)
+    score,
+    params,
+    batches_of(examples, **batching),
+    span_ends=span_ends,
+    stop=stop,
   )
   assert [v.name for v in videos] == sorted(v.name for v in videos)
   return {video.name: video for video in videos}
@@ -200,10 +216,14 @@ def test_spans_that_are_not_known_are_no_truth():
 
 
 def test_a_split_is_scored_as_its_configuration_says(monkeypatch):
-  given = {}
-  monkeypatch.setattr(
-    scorer, "score_videos", lambda *_, **keywords: given.update(keywords)
-  )
+  given = []
+
+  def note(*arguments, **keywords):
+    given.append(keywords)
+    return iter(())
+
+  monkeypatch.setattr(scorer, "score_videos", note)
+  monkeypatch.setattr(scorer, "put_batches", note)
   changes = {
     "evaluation.batch_snippets": 77,
     "snippet.model.max_snippets": 88,
@@ -213,13 +233,54 @@ def test_a_split_is_scored_as_its_configuration_says(monkeypatch):
   # Its type is checked, and nothing is returned here.
   undecorated = getattr(scorer.score_split, "__wrapped__", scorer.score_split)
   undecorated(config, MESH, first_channel, None, [], abs)
-  assert given == {
-    "batch_snippets": 77,
-    "longest": 88,
-    "span_ends": "inclusive",
-    "mesh": MESH,
-    "stop": abs,
-  }
+  assert given == [
+    {"batch_snippets": 77, "longest": 88, "mesh": MESH},
+    {"span_ends": "inclusive", "stop": abs},
+  ]
+
+
+@pytest.mark.parametrize(
+  ("limit", "makes"), [(None, 1), (4 * 64 * 4, 1), (4 * 64 * 4 - 1, 3), (0, 3)]
+)
+def test_batches_are_kept_where_there_is_room(limit, makes):
+  """Four crops, padded to 64 rows of one float32."""
+  made = []
+
+  def make():
+    made.append(1)
+    return batches_of([example(f"v{i}", 0, planted([i])) for i in range(4)])
+
+  kept = scorer.KeptBatches(make, limit)
+  found = [
+    scorer.score_videos(first_channel, None, kept, span_ends="exclusive")
+    for _ in range(3)
+  ]
+  assert len(made) == makes
+  for videos in found:
+    assert [float(v.snippet_scores[0]) for v in videos] == [0, 1, 2, 3]
+
+
+def test_batches_of_a_pass_that_was_broken_off_are_not_kept():
+  kept = scorer.KeptBatches(
+    lambda: batches_of([example(f"v{i}", 0, planted([i])) for i in range(4)])
+  )
+  next(iter(kept))
+  assert len(list(kept)) == 4
+
+
+def test_scores_are_fetched_while_the_next_are_computed():
+  """So that a device need not wait for the host."""
+  order = []
+
+  def note(params, features, lengths):
+    order.append("computed")
+    return first_channel(params, features, lengths)
+
+  crops = [example(f"v{i}", 0, planted([i])) for i in range(3)]
+  for _ in scorer.score_batches(note, None, batches_of(crops)):
+    order.append("fetched")
+  computed, fetched = "computed", "fetched"
+  assert order == [computed, computed, fetched, computed, fetched, fetched]
 
 
 def test_progress_shows_every_crop_in_order():
