@@ -19,7 +19,7 @@ def keep_programs() -> None:
 
   A folder that cannot be written is named in a warning, and nothing is kept.
   """
-  if jax.config.jax_compilation_cache_dir:
+  if jax.config.jax_compilation_cache_dir:  # pyright: ignore
     return
   folder = default_folder()
   try:
