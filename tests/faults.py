@@ -1271,7 +1271,7 @@ SCORE = [
       "gaps_one_short",
       "start - joined[-1][1] <= largest_gap",
       "start - joined[-1][1] < largest_gap",
-      "test_intervals_are_those_of_the_reference",
+      "test_gaps_are_bridged_before_short_intervals_are_left_out",
     ),
   ),
   *_faults(
@@ -1367,8 +1367,8 @@ SCORE = [
     "prepare/unlabelled",
     (
       "streams_of_other_videos_count",
-      "file.stream if joined else",
-      "file.stream if file.stream else",
+      "alike[tuple(sorted({file.stream for file in own}))]",
+      'alike["", "rgb"]',
       "test_streams_of_a_video_are_joined_and_others_left_alone",
     ),
   ),

@@ -68,27 +68,31 @@ class Choice:
     high = 1.0 if self.threshold is None else self.threshold
     IntervalRule(high, self.low or 0.0, self.shortest, self.largest_gap)
 
-  def find(
-    self, workdir: Path | None, model: Any, scored: Sequence[ScoredSequence]
-  ) -> Threshold:
-    """The threshold that opens an interval.
+  def find(self, workdir: Path | None, model: Any) -> Threshold | None:
+    """The threshold that opens an interval; None for a quantile.
 
     Args:
       workdir: The run's folder, if there is one.
       model: The model.
-      scored: All videos.
 
     Raises:
-      ValueError: The run's metrics are damaged.
+      ValueError: The run's metrics are damaged, or `low` is above its
+        threshold.
     """
+    found = None
     if self.threshold is not None:
-      return Threshold(self.threshold, "given by --threshold")
-    if self.quantile is None and workdir is not None:
+      found = Threshold(self.threshold, "given by --threshold")
+    elif self.quantile is None and workdir is not None:
       found = best_f1_threshold(workdir, model.config, model.step)
-      if found is not None:
-        return found
+    if found is not None:
+      self.rule(found.value)
+    return found
+
+  def find_quantile(self, scored: Sequence[ScoredSequence]) -> Threshold:
+    """The threshold by the scores themselves, not below `low`."""
     quantile = _QUANTILE if self.quantile is None else self.quantile
-    return quantile_threshold([video.scores for video in scored], quantile)
+    found = quantile_threshold([video.scores for video in scored], quantile)
+    return found._replace(value=max(found.value, self.low or 0.0))
 
   def rule(self, high: float) -> IntervalRule:
     """The rule with this threshold.
@@ -151,8 +155,9 @@ def score_source(
     OSError: The results cannot be written.
     ValueError: The threshold cannot be used.
   """
+  threshold = choice.find(workdir, scorer.model)
   scored, failures = _score_all(scorer, source, outputs)
-  threshold = choice.find(workdir, scorer.model, scored)
+  threshold = threshold or choice.find_quantile(scored)
   rule = choice.rule(threshold.value)
   timelines = [
     Timeline(video, find_intervals(video.scores, rule))

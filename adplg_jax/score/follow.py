@@ -82,6 +82,11 @@ def _rows(
       raise OSError("standard input cannot be read")
     yield from read_rows(source, form, width=width, crops=crops)
     return
+  if not Path(path).is_file():
+    raise ValueError(
+      f"--follow names {path!r}, but there is no such file; begin to write it "
+      "first, or give - for standard input."
+    )
   with open(path, "rb") as file:
     wait = wait_for_more(Path(path), idle_seconds)
     yield from read_rows(file, form, width=width, crops=crops, wait=wait)

@@ -27,6 +27,8 @@ RESULTS = "results.json"
 # Videos on the page of all timelines, and with a picture of their own.
 _ON_THE_PAGE = 10
 _PICTURES = 50
+# Bytes of a part of a path; file systems take 255, endings included.
+_LONGEST_PART = 200
 
 
 class OutputError(ValueError):
@@ -179,7 +181,10 @@ def file_name(name: str) -> str:
   """A path below a folder for any name: no part leads out of it."""
   parts = [re.sub(r"[\x00-\x1f\\]", "_", part) for part in name.split("/")]
   parts = ["_" if part in (".", "..") else part for part in parts if part]
-  return "/".join(parts) or "_"
+  cut = [
+    part.encode()[:_LONGEST_PART].decode(errors="ignore") for part in parts
+  ]
+  return "/".join(cut) or "_"
 
 
 def table(video: ScoredSequence) -> str:

@@ -126,3 +126,16 @@ def test_the_fingerprint_tells_other_data(mine):
   x[1, 2] += 1
   np.save(mine.root / "test00.npy", x)
   assert fingerprint(rows) != first
+
+
+def test_frames_a_snippet_are_recorded_where_all_have_the_same(tmp_path):
+  found = []
+  for name, steps in (("same", "8888"), ("other", "8884")):
+    rows = layouts.folder(tmp_path / name)
+    for row, step in zip(rows, 2 * steps, strict=True):
+      row |= {"step": step, "window": 16}
+    manifest = layouts.write_manifest(tmp_path / name / "m.csv", rows)
+    layouts.prepare_folder(manifest, name, 4, tmp_path)
+    metadata = store.open_dataset(str(tmp_path), "folder", name, 4).metadata
+    found.append((metadata.frames_per_snippet, metadata.window))
+  assert found == [(8, 16), (0, 16)]

@@ -104,6 +104,24 @@ def test_a_quantile_without_a_run_that_was_evaluated(scorer, tmp_path):
   assert written["threshold"]["high"] is None
 
 
+def test_what_keeps_an_interval_is_below_the_threshold(scorer, whole, tmp_path):
+  """Refused before anything is scored; a quantile is not below it."""
+
+  class Unread:
+    def __len__(self):
+      return 1
+
+    def __iter__(self):
+      raise AssertionError("the source was read")
+
+  outputs = Outputs(tmp_path, model_facts(scorer, tmp_path))
+  with pytest.raises(ValueError, match="up to the one that opens it"):
+    score_source(scorer, Unread(), outputs, Choice(low=1.0), whole)
+  choice = Choice(low=1.0, quantile=0.5)
+  _, written = run(scorer, tmp_path, sequence("v"), choice=choice)
+  assert written["threshold"]["high"] == written["threshold"]["low"] == 1
+
+
 def test_metrics_where_labels_are_known(scorer, tmp_path):
   """One class gives null values; unknown videos are left out."""
   spans = Truth(1, "Fire", ((16, 64),))

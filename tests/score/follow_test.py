@@ -54,6 +54,11 @@ def test_a_line_a_snippet_as_in_the_csv_of_a_finished_video(scorer, tmp_path):
   assert len(run(scorer, path, crops=2)) == 15
 
 
+def test_a_file_that_is_not_there_is_named(scorer, tmp_path):
+  with pytest.raises(ValueError, match="there is no such file; begin to write"):
+    run(scorer, tmp_path / "none.f32")
+
+
 def test_what_is_left_is_scored_when_it_is_interrupted(
   scorer, tmp_path, monkeypatch
 ):

@@ -93,6 +93,7 @@ def test_no_name_leads_out_of_the_folder_or_meets_another(tmp_path):
   assert paths[:3] == ["videos/_/v.csv", "videos/v.csv", "videos/v~2.csv"]
   assert outputs.path("v", ".png") == "videos/v~2.png"
   assert file_name("a/b\n") == "a/b_"
+  assert len(file_name(300 * "ä").encode()) <= 200
 
 
 def test_results_of_the_same_model_are_replaced_completely(tmp_path):

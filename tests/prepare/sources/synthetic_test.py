@@ -28,6 +28,8 @@ def test_synthetic_comes_back_as_it_was_made(tmp_path):
     num_crop_keys=spec.train_anomalous * spec.crops,
     dtype="float32",
     categories=tuple(sorted(spec.classes)),
+    frames_per_snippet=16,
+    window=16,
   )
   assert len(data.train_normal) == spec.train_normal * spec.crops
   for split in (data.train_normal, data.train_anomalous, data.test):
