@@ -17,7 +17,7 @@ from adplg_jax import train_state
 from adplg_jax.data import normalize, pipeline, store
 from adplg_jax.data.normalize import Normalization
 from adplg_jax.method import Method
-from adplg_jax.prepare import registry, staging
+from adplg_jax.prepare import registry, segments, staging
 from adplg_jax.prepare.source import Options
 from adplg_jax.run import load_model, sharding, workdir
 from adplg_jax.run.compilation_cache import keep_programs
@@ -167,12 +167,17 @@ class Experiment:
       in_memory: Read all of them now.
     """
     columns = {"features": "features", "length": "length"}
-    key = {"key": f"{self.config.switches.history_key}_key"}
+    switches = self.config.switches
+    own: dict[str, Any] = {"key": f"{switches.history_key}_key"}
+    if self.dataset.metadata.training_truth:
+      own["truth"] = functools.partial(
+        segments.segment_truth, span_ends=switches.span_ends
+      )
     return {
       name: pipeline.TrainingSet(
         getattr(self.dataset, f"train_{name}"),
         rows,
-        columns if name == "normal" else columns | key,
+        columns if name == "normal" else columns | own,
         in_memory=in_memory,
         name=name,
       )

@@ -39,6 +39,20 @@ class PseudoLabels(NamedTuple):
   hard: Bool[Array, "b n"]
 
 
+class Quality(NamedTuple):
+  """How well labels agree with the truth, over frames.
+
+  Attributes:
+    precision: Share of what is labelled anomalous that is; NaN where nothing
+      is labelled so.
+    recall: Share of what is anomalous that is labelled so; NaN where nothing
+      is anomalous, or no truth is known.
+  """
+
+  precision: Float[Array, ""]
+  recall: Float[Array, ""]
+
+
 def init_memory(
   num_keys: int, history_length: int, num_segments: int, dtype=jnp.float32
 ) -> Memory:
@@ -156,3 +170,23 @@ def update(
     ),
     labels,
   )
+
+
+def quality(
+  labels: PseudoLabels, truth: Float[Array, "b n"], *, mean_threshold: float
+) -> Quality:
+  """Measures the labels of segments that are not hard.
+
+  Args:
+    labels: Of a batch; soft ones count as high from mean_threshold on.
+    truth: Share of anomalous frames in each segment, NaN where not known.
+    mean_threshold: See `denoise`.
+
+  Returns:
+    Precision and recall, each segment weighing the same.
+  """
+  counted = ~labels.hard & jnp.isfinite(truth)
+  truth = jnp.where(counted, truth, 0)
+  high = counted & (labels.labels >= mean_threshold)
+  both = jnp.where(high, truth, 0).sum()
+  return Quality(precision=both / high.sum(), recall=both / truth.sum())

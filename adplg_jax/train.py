@@ -41,6 +41,7 @@ from adplg_jax.scoring.results import (
   write_seeds,
 )
 from adplg_jax.train_state import TrainState
+from adplg_jax.train_step import PARTIAL_METRICS
 
 
 class NotFiniteError(Exception):
@@ -382,7 +383,11 @@ class _Training:
     if step % self.config.log_every_steps == 0:
       wait, self._wait = {"input_wait": self._wait}, 0.0
     for place, run in enumerate(self.runs):
-      values = {name: float(value[place]) for name, value in found.items()}
+      values = {
+        name: float(value[place])
+        for name, value in found.items()
+        if name not in PARTIAL_METRICS or np.isfinite(value[place])
+      }
       self._check_finite(run, step, values)
       if jax.process_index() == 0:
         run.watch.see_step(step, values)

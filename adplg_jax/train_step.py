@@ -20,6 +20,9 @@ from adplg_jax.train_state import BranchState, TrainState
 Batch = dict[str, dict[str, Array]]
 Metrics = dict[str, Float[Array, ""]]
 
+# Metrics that are NaN where a batch does not define them.
+PARTIAL_METRICS = ("labels/precision", "labels/recall")
+
 
 def train_step(
   state: TrainState, batch: Batch, *, method: Method, seed: Any
@@ -32,7 +35,8 @@ def train_step(
     state: The state before the step.
     batch: {"normal": {"features" [b n d], "length" [b]}, "anomalous":
       {"features" [b n d], "length" [b], "key" [b]}}; pairs are at the same
-      place.
+      place. The anomalous videos may have their "truth" [b n], which is
+      compared with their labels and has no other effect.
     method: Models, optimisers, settings.
     seed: The run's seed; dropout is a function of it and of the step.
 
@@ -66,6 +70,15 @@ def train_step(
   metrics |= snippet_metrics
   metrics["labels/hard"] = labels.hard.mean()
   metrics["labels/mean"] = jnp.where(labels.hard, 0, labels.labels).mean()
+  if "truth" in anomalous:
+    # The barrier: what is measured changes no bit of what is trained.
+    found = pseudo_labels.quality(
+      *jax.lax.optimization_barrier(
+        (labels, sharding.replicate(anomalous["truth"]))
+      ),
+      mean_threshold=method.pseudo_labels.mean_threshold,
+    )
+    metrics |= {f"labels/{k}": v for k, v in found._asdict().items()}
   return TrainState(step, video, snippet, memory), metrics
 
 

@@ -57,6 +57,7 @@ ALLOWED = {
     "run",
     "scoring",
     "train_state",
+    "train_step",
   ),
   "evaluate": ("data", "experiment", "report", "run", "scoring"),
   "score": ("data", "prepare", "report", "run", "scoring"),

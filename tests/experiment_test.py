@@ -137,3 +137,22 @@ def test_a_data_set_without_statistics_is_used_as_it_is(data_dir, tmp_path):
   assert "as they are: --config.data.normalize=none" in said
   assert "\n  python -m adplg_jax.prepare synthetic --variant tiny" in said
   assert said.endswith(f"--data_dir {tmp_path} --overwrite")
+
+
+def test_the_truth_of_training_videos_is_read_where_it_is_known(
+  data_dir, tmp_path
+):
+  known = open_experiment(tiny(data_dir))
+  assert known.dataset.metadata.training_truth == 8
+  batch = next(known.training_iterator(0))
+  assert "truth" not in batch["normal"]
+  truth = batch["anomalous"]["truth"]
+  assert truth.shape == batch["anomalous"]["features"].shape[:2]
+  assert (truth.max(1) > 0).all()
+  assert (truth.min(1) == 0).all()
+  shutil.copytree(data_dir / "synthetic", tmp_path / "synthetic")
+  for file in tmp_path.rglob("metadata.json"):
+    stored = json.loads(file.read_text())
+    file.write_text(json.dumps(stored | {"training_truth": 0}))
+  unknown = next(open_experiment(tiny(tmp_path)).training_iterator(0))
+  assert "truth" not in unknown["anomalous"]

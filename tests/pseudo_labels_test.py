@@ -157,3 +157,26 @@ def test_no_gradient_flows_through_labels():
 def test_history_of_one_is_refused():
   with pytest.raises(ValueError, match="history_length is 1; it must be at"):
     pseudo_labels.init_memory(3, 1, 8)
+
+
+def test_the_quality_of_labels():
+  """Hard snippets, and videos whose truth is not known, do not count."""
+  labels = pseudo_labels.PseudoLabels(
+    jnp.array([[1, 1, 0, 0.3, 1.0], [1, 0, 1, 0, 1]]),
+    jnp.array([[0, 0, 0, 0, 1], [0] * 5], bool),
+  )
+  truth = jnp.array([[1, 0, 0.5, 0.5, 1], [jnp.nan] * 5])
+  found = pseudo_labels.quality(labels, truth, mean_threshold=0.25)
+  np.testing.assert_allclose(found, (1.5 / 3, 1.5 / 2), rtol=1e-6)
+
+
+def test_a_quality_that_is_not_defined_is_nan():
+  none = pseudo_labels.PseudoLabels(jnp.zeros((1, 2)), jnp.zeros((1, 2), bool))
+  some = none._replace(labels=jnp.ones((1, 2)))
+  for labels, truth, want in (
+    (none, [[1.0, 0.0]], (np.nan, 0)),
+    (some, [[0.0, 0.0]], (0, np.nan)),
+    (some, [[np.nan, np.nan]], (np.nan, np.nan)),
+  ):
+    found = pseudo_labels.quality(labels, jnp.array(truth), mean_threshold=0.25)
+    np.testing.assert_array_equal(found, want)

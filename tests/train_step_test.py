@@ -97,6 +97,24 @@ def test_warm_up_gates_the_snippet_branch_alone(x64):
   assert history[-1]["loss/snippet_classification"] > 0
 
 
+def test_known_truth_is_measured_and_changes_nothing(x64):
+  method = small_method()
+  step = compiled(method)
+  plain = known = initial(method)
+  for i in range(4):
+    batch = make_batch(i)
+    plain, metrics = step(state=plain, batch=batch)
+    truth = np.random.default_rng(i).random((8, 8), np.float32)
+    batch["anomalous"]["truth"] = truth
+    known, more = step(state=known, batch=batch)
+    assert set(more) - set(metrics) == set(train_step.PARTIAL_METRICS)
+    for name, value in metrics.items():
+      assert value == more[name], name
+    assert 0 < more["labels/precision"] < 1
+    assert 0 < more["labels/recall"] < 1
+  jax.tree.map(np.testing.assert_array_equal, plain, known)
+
+
 def test_snippet_schedule_counts_its_own_updates(x64):
   state, _ = run(small_method(), 5)
   counts = [

@@ -7,7 +7,7 @@ sections 1 and 6.
 
 import functools
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import grain
@@ -24,7 +24,7 @@ class TrainingSet:
     self,
     source: Sequence[Example],
     rows: np.ndarray,
-    columns: Mapping[str, str],
+    columns: Mapping[str, str | Callable[[Example], Any]],
     *,
     in_memory: bool,
     name: str,
@@ -34,7 +34,7 @@ class TrainingSet:
     Args:
       source: The split.
       rows: Which of its examples are used.
-      columns: {name in a batch: field of the examples}.
+      columns: {name in a batch: field of the examples, or a function of one}.
       in_memory: Read all of them now.
       name: Their name in a progress bar.
     """
@@ -62,7 +62,9 @@ class TrainingSet:
 
   def _stack(self, examples: Sequence[Example]) -> dict[str, np.ndarray]:
     return {
-      name: np.stack([example[field] for example in examples])
+      name: np.stack(
+        [field(e) if callable(field) else e[field] for e in examples]
+      )
       for name, field in self._columns.items()
     }
 

@@ -4,9 +4,13 @@ Source: docs/method.md, section 1.
 """
 
 import itertools
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Float32
+
+from adplg_jax.data.frames import frame_labels
 
 AUDIO_SLACK = 2
 
@@ -55,6 +59,41 @@ def pad_or_average(
   padded = np.zeros((num_segments, features.shape[1]), np.float32)
   padded[:length] = features
   return padded, length
+
+
+def segment_truth(
+  example: Mapping[str, Any], *, span_ends: str
+) -> Float32[np.ndarray, "n"]:
+  """The share of anomalous frames in each segment of a training example.
+
+  Args:
+    example: An anomalous one, as it is read.
+    span_ends: See `frame_labels`; exact spans are half-open anyway.
+
+  Returns:
+    The shares; 0 in padding, NaN everywhere where the spans are not known.
+  """
+  num_segments, length = len(example["features"]), int(example["length"])
+  if not len(example["spans"]):
+    return np.full(num_segments, np.nan, np.float32)
+  frames, step = int(example["frames"]), int(example["frames_per_snippet"])
+  window = int(example["window"])
+  labels = frame_labels(
+    example["spans"],
+    frames,
+    span_ends="exclusive" if example["exact_spans"] else span_ends,
+  )
+  snippets = length
+  if length == num_segments:
+    snippets = max(-(-(frames - window) // step), 0) + 1
+  # Frames belong to the snippet whose centre is nearest, as their scores do.
+  own = (np.arange(frames) - (window - step) // 2) // step
+  own = np.clip(own, 0, snippets - 1)
+  count = np.bincount(own, minlength=snippets)
+  shares = np.bincount(own, labels, snippets) / np.maximum(count, 1)
+  if length < num_segments:
+    return pad_or_average(shares[:, None], num_segments)[0][:, 0]
+  return segment_means(shares[:, None], num_segments)[:, 0]
 
 
 def join_audio(

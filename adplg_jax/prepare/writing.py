@@ -73,6 +73,8 @@ def write(
     ),
     "frames_per_snippet": _shared(videos, lambda v: v.frames_per_snippet),
     "window": _shared(videos, lambda v: v.window or v.frames_per_snippet),
+    # Anomalous training videos of most sources have no spans, known or not.
+    "training_truth": sum(bool(v.spans) for v in videos["train_anomalous"]),
     "statistics": checked.statistics,
     "test_crops": splits["test"].crops,
     "training_crops": {

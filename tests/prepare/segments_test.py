@@ -73,3 +73,43 @@ def test_audio_of_another_length_is_refused(rows):
     segments.join_audio(
       np.zeros((5, 2), np.float32), np.zeros((rows, 1), np.float32)
     )
+
+
+def example(spans, *, frames, step=16, window=16, length=4, exact=True):
+  return {
+    "features": np.zeros((4, 2), np.float32),
+    "length": length,
+    "frames": frames,
+    "frames_per_snippet": step,
+    "window": window,
+    "spans": np.array(spans, np.int64).reshape(-1, 2),
+    "exact_spans": exact,
+  }
+
+
+@pytest.mark.parametrize(
+  ("want", "spans", "settings"),
+  [
+    ([0, 0.75, 0.5, 0], [(20, 40)], {"frames": 60}),
+    # Eight snippets, two a segment.
+    ([0, 1, 0.25, 0], [(32, 72)], {"frames": 128}),
+    # The end of annotated rows belongs to the span where that is said.
+    ([0, 0, 0, 3 / 32], [(62, 64)], {"frames": 80, "exact": False}),
+    # Frames of overlapping windows belong to the nearest centre.
+    ([0, 0.5, 0.5, 0], [(20, 28)], {"frames": 48, "step": 8, "window": 24}),
+    # Two snippets, then padding.
+    ([0, 0.5, 0, 0], [(24, 40)], {"frames": 32, "length": 2}),
+  ],
+)
+def test_the_truth_of_segments(want, spans, settings):
+  found = segments.segment_truth(
+    example(spans, **settings), span_ends="inclusive"
+  )
+  np.testing.assert_allclose(found, want)
+  assert found.dtype == np.float32
+
+
+def test_the_truth_is_unknown_without_spans():
+  found = segments.segment_truth(example([], frames=64), span_ends="exclusive")
+  assert found.shape == (4,)
+  assert np.isnan(found).all()
