@@ -1,0 +1,143 @@
+"""The memory of pseudo-labels in a run's checkpoints, as heat maps."""
+
+import base64
+import contextlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from adplg_jax import pseudo_labels
+from adplg_jax.data import store
+from adplg_jax.prepare.segments import segment_truth
+from adplg_jax.run.checkpoint import Checkpointer
+
+_MOST_CHECKPOINTS = 12
+# Of a hard segment, beside its label in percent.
+_HARD = 128
+
+
+def read_labels(
+  folder: Path, config: Any, *, fingerprint: str, room: int
+) -> dict[str, Any]:
+  """What the memory held for each anomalous training video.
+
+  Args:
+    folder: The run's.
+    config: Its configuration.
+    fingerprint: Of its data set.
+    room: Bytes that the heat maps may take.
+
+  Returns:
+    {"steps", "keys", "left_out"}; a key has its "name", "truth" (percent of
+    each segment, or None) and "rows", one for each step: base64 of a byte a
+    segment, the mean label in percent, and 128 more where it is hard. Names and
+    truth are there where the data set still is.
+
+  Raises:
+    CheckpointError: A checkpoint is damaged.
+  """
+  with contextlib.closing(
+    Checkpointer(folder / "checkpoints", read_only=True)
+  ) as checkpoints:
+    steps = _chosen(checkpoints.steps(), _MOST_CHECKPOINTS)
+    memories = {step: _memory(checkpoints, step) for step in steps}
+  if not memories:
+    return {"steps": [], "keys": [], "left_out": 0}
+  counts = np.stack([memory.count for memory in memories.values()])
+  segments = next(iter(memories.values())).history.shape[-1]
+  filled = np.flatnonzero(counts.max(0)).tolist()
+  most = max(room // (len(steps) * segments * 4 // 3), 1)
+  shown = _chosen(filled, most)
+  videos = _training_videos(config, fingerprint, shown)
+  settings = config.pseudo_labels
+  keys = []
+  for key in shown:
+    name, length, truth = videos.get(key, (f"key {key}", segments, None))
+    rows = [_row(memory, key, length, settings) for memory in memories.values()]
+    keys.append({"name": name, "truth": truth, "rows": rows})
+  return {
+    "steps": steps,
+    "keys": keys,
+    "left_out": len(filled) - len(shown),
+  }
+
+
+def _chosen(items: list[int], most: int) -> list[int]:
+  """At most so many, evenly, the last among them."""
+  if len(items) <= most:
+    return items
+  places = np.linspace(len(items) - 1, 0, most).astype(int)
+  return [items[place] for place in sorted(places)]
+
+
+def _memory(checkpoints: Checkpointer, step: int) -> pseudo_labels.Memory:
+  place = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
+  shapes = checkpoints.saved_shapes(step, place)
+  stored = checkpoints.restore(step, shapes).state["memory"]
+  return pseudo_labels.Memory(
+    np.asarray(stored["history"]), np.asarray(stored["count"])
+  )
+
+
+def _row(
+  memory: pseudo_labels.Memory, key: int, length: int, settings: Any
+) -> str | None:
+  """The label of each segment, and whether it is hard; None without any."""
+  count = int(memory.count[key])
+  places = memory.history.shape[1]
+  if not count:
+    return None
+  window = memory.history[key, places - count :]
+  levels = np.round(100 * window.mean(0)).astype(np.uint8)
+  if count == places:
+    found = pseudo_labels.denoise(
+      window[None],
+      np.arange(window.shape[-1])[None] < length,
+      mean_threshold=settings.mean_threshold,
+      variance_threshold=settings.variance_threshold,
+    )
+    levels = levels + _HARD * np.asarray(found.hard[0], np.uint8)
+  return base64.b64encode(levels.astype(np.uint8).tobytes()).decode()
+
+
+def _training_videos(
+  config: Any, fingerprint: str, keys: list[int]
+) -> Mapping[int, tuple[str, int, list[float] | None]]:
+  """Name, segments that are not padding, and truth of the videos of keys.
+
+  Nothing where the data set is not there, is another one, or was prepared
+  before it knew the names of its videos.
+  """
+  data = config.data
+  try:
+    dataset = store.open_dataset(
+      config.data_dir, data.builder, data.variant, config.num_segments
+    )
+  except (store.NotPreparedError, OSError):
+    return {}
+  facts, split = dataset.metadata, dataset.train_anomalous
+  if facts.fingerprint != fingerprint:
+    return {}
+  first: dict[str, int] = {}
+  for row, name in enumerate(split.videos):
+    first.setdefault(name, row)
+  by_video = config.switches.history_key == "video"
+  if by_video and facts.num_video_keys != len(first):
+    return {}
+  rows = list(first.values()) if by_video else list(range(len(split)))
+  found = {}
+  for key in keys:
+    name = split.videos[rows[key]]
+    length, truth = config.num_segments, None
+    if facts.training_truth:
+      example = split[rows[key]]
+      length = int(example["length"])
+      shares = segment_truth(example, span_ends=config.switches.span_ends)
+      truth = None if np.isnan(shares).any() else np.round(100 * shares)
+    if not by_video:
+      name += f" · crop {rows[key] - first[name]}"
+    found[key] = name, length, truth
+  return found
