@@ -90,9 +90,7 @@ def contents(runs: Sequence[Run]) -> dict[str, Any]:
     ValueError: A file of a run is damaged.
   """
   files = {run.name: read_files(run.folder) for run in runs}
-  videos = sum(
-    len(own.scores["names"]) for own in files.values() if own.scores
-  )
+  videos = sum(len(own.scores["names"]) for own in files.values() if own.scores)
   most = _TIMELINE_POINTS // max(videos, 1)
   most = int(np.clip(most, _TIMELINE_SHORTEST, _TIMELINE_LONGEST))
   room = _HEAT_MAP_BYTES // len(runs)
