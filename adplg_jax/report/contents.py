@@ -12,7 +12,11 @@ from sklearn import metrics as sk
 from adplg_jax.data.frames import mask_to_spans
 from adplg_jax.report import thinning
 from adplg_jax.report.label_memory import read_labels
-from adplg_jax.report.operating import histograms, operating_points
+from adplg_jax.report.operating import (
+  histograms,
+  misranked,
+  operating_points,
+)
 from adplg_jax.report.run_files import RunFiles, read_files, read_json
 from adplg_jax.run.checkpoint import Checkpointer, CheckpointError
 from adplg_jax.run.config import flatten
@@ -166,6 +170,9 @@ def _scored(files: RunFiles, most: int) -> dict[str, Any]:
     score = np.array([own.max() for own in scores])
   both = 0 < truth.sum() < len(truth)
   points = operating_points(truth, score) if both else None
+  errors: Any = [None] * len(scores)
+  if both and what == "frames":
+    errors = np.split(misranked(truth, score), borders)
   return {
     "judged": what,
     "share": float(np.mean(truth)),
@@ -178,7 +185,8 @@ def _scored(files: RunFiles, most: int) -> dict[str, Any]:
     },
     "videos": [
       _video(arrays, place, scores[place], truths[place], most)
-      for place in range(len(scores))
+      | {"error": None if own is None else float(own.mean())}
+      for place, own in enumerate(errors)
     ],
   }
 
@@ -205,8 +213,6 @@ def _video(
     "peak": float(scores.max()),
     "mean": float(scores.mean()),
     "auc": float(sk.roc_auc_score(truth, scores)) if mixed else None,
-    # How far scores are from the truth, for normal videos too.
-    "error": float(np.abs(scores - truth).mean()) if known else None,
     "edges": found.edges.tolist(),
     "low": np.round(1000 * found.low).astype(int).tolist(),
     "high": np.round(1000 * found.high).astype(int).tolist(),

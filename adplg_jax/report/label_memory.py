@@ -52,12 +52,19 @@ def read_labels(
   most = max(room // (len(steps) * segments * 4 // 3), 1)
   shown = _chosen(filled, most)
   videos = _training_videos(config, fingerprint, shown)
-  settings = config.pseudo_labels
-  keys = []
-  for key in shown:
-    name, length, truth = videos.get(key, (f"key {key}", segments, None))
-    rows = [_row(memory, key, length, settings) for memory in memories.values()]
-    keys.append({"name": name, "truth": truth, "rows": rows})
+  unknown = [(f"key {key}", segments, None) for key in shown]
+  known = [videos.get(*pair) for pair in zip(shown, unknown, strict=True)]
+  lengths = np.array([length for _, length, _ in known])
+  rows = [
+    _rows(memory, np.array(shown), lengths, config.pseudo_labels)
+    for memory in memories.values()
+  ]
+  keys = [
+    {"name": name, "truth": truth, "rows": list(own)}
+    for (name, _, truth), own in zip(
+      known, zip(*rows, strict=True), strict=True
+    )
+  ]
   return {
     "steps": steps,
     "keys": keys,
@@ -82,25 +89,29 @@ def _memory(checkpoints: Checkpointer, step: int) -> pseudo_labels.Memory:
   )
 
 
-def _row(
-  memory: pseudo_labels.Memory, key: int, length: int, settings: Any
-) -> str | None:
-  """The label of each segment, and whether it is hard; None without any."""
-  count = int(memory.count[key])
-  places = memory.history.shape[1]
-  if not count:
-    return None
-  window = memory.history[key, places - count :]
-  levels = np.round(100 * window.mean(0)).astype(np.uint8)
-  if count == places:
-    found = pseudo_labels.denoise(
-      window[None],
-      np.arange(window.shape[-1])[None] < length,
-      mean_threshold=settings.mean_threshold,
-      variance_threshold=settings.variance_threshold,
-    )
-    levels = levels + _HARD * np.asarray(found.hard[0], np.uint8)
-  return base64.b64encode(levels.astype(np.uint8).tobytes()).decode()
+def _rows(
+  memory: pseudo_labels.Memory,
+  keys: np.ndarray,
+  lengths: np.ndarray,
+  settings: Any,
+) -> list[str | None]:
+  """Label and hardness of the segments of each key; None without any label."""
+  window, count = memory.history[keys], memory.count[keys]
+  places, segments = window.shape[1:]
+  # Entries are right-aligned, zeros before.
+  mean = window.sum(1) / np.maximum(count, 1)[:, None]
+  found = pseudo_labels.denoise(
+    window,
+    np.arange(segments) < lengths[:, None],
+    mean_threshold=settings.mean_threshold,
+    variance_threshold=settings.variance_threshold,
+  )
+  hard = np.asarray(found.hard) & (count == places)[:, None]
+  levels = np.round(100 * mean).astype(np.uint8) + _HARD * hard.astype(np.uint8)
+  return [
+    base64.b64encode(row.tobytes()).decode() if entries else None
+    for row, entries in zip(levels.astype(np.uint8), count, strict=True)
+  ]
 
 
 def _training_videos(

@@ -50,6 +50,28 @@ def operating_points(truth: np.ndarray, scores: np.ndarray) -> dict[str, Any]:
   }
 
 
+def misranked(truth: np.ndarray, scores: np.ndarray) -> np.ndarray:
+  """How many frames of the other class each frame is ordered wrongly with.
+
+  The mean over either class is 1 - AUC.
+
+  Args:
+    truth: 1 for each anomalous frame, both classes there.
+    scores: Its score.
+
+  Returns:
+    Shares, ties counting half.
+  """
+  errors = np.empty(len(scores))
+  for label in (0, 1):
+    others = np.sort(scores[truth != label])
+    own = scores[truth == label]
+    below, to = (np.searchsorted(others, own, s) for s in ("left", "right"))
+    lower = (below + to) / 2 / len(others)
+    errors[truth == label] = 1 - lower if label else lower
+  return errors
+
+
 def histograms(truth: np.ndarray, scores: np.ndarray) -> dict[str, Any]:
   """Shares of the scores of both classes in even bins.
 

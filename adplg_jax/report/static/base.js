@@ -61,17 +61,30 @@ function variable(name) {
 }
 
 const charts = new Map();
+const near = new Set();
+const approach = new IntersectionObserver((entries) => {
+  for (const { target, isIntersecting } of entries) {
+    if (!isIntersecting) continue;
+    approach.unobserve(target);
+    near.add(target);
+    show(target);
+  }
+}, { rootMargin: "300px" });
 
-// Keeps a chart: `draw` gives its traces and layout, anew for each theme.
-function chart(div, label, draw) {
+// Keeps a chart, which is drawn once it comes near the view: `draw` gives its
+// traces and layout, anew for each theme; `then` is called when it is there.
+function chart(div, label, draw, then = null) {
   div.setAttribute("role", "img");
   div.setAttribute("aria-label", label);
-  charts.set(div, draw);
-  return show(div);
+  charts.set(div, { draw, then });
+  if (near.has(div)) show(div);
+  else approach.observe(div);
 }
 
-function show(div) {
-  const { traces, layout = {} } = charts.get(div)();
+async function show(div) {
+  if (!near.has(div)) return;
+  const { draw, then } = charts.get(div);
+  const { traces, layout = {} } = draw();
   const axis = {
     gridcolor: variable("--line"), linecolor: variable("--line"),
     zerolinecolor: variable("--line"), automargin: true,
@@ -89,9 +102,11 @@ function show(div) {
     xaxis: { ...axis, ...layout.xaxis },
     yaxis: { ...axis, ...layout.yaxis },
   };
-  return Plotly.react(div, traces, whole, {
+  await Plotly.react(div, traces, whole, {
     responsive: true, displaylogo: false, displayModeBar: false,
   });
+  charts.get(div).then = null;
+  then?.();
 }
 
 function setTheme() {
@@ -128,7 +143,8 @@ function table(head, rows) {
       make("th", { scope: "col", textContent: cell })))),
     make("tbody", {}, ...rows.map(([first, ...cells]) =>
       make("tr", {},
-        make("th", { scope: "row", textContent: first }),
+        make("th", { scope: "row", textContent: first.trim(),
+          className: first.startsWith(" ") ? "part" : "" }),
         ...cells.map((cell) => make("td", { textContent: cell }))))),
   );
 }

@@ -27,7 +27,7 @@ function drawMetrics() {
   by("metrics").replaceChildren(table(
     ["", ...columns.map(([head]) => head)],
     names.map(([metric, title]) =>
-      [title.trim(), ...columns.map(([, cell]) => cell(metric))]),
+      [title, ...columns.map(([, cell]) => cell(metric))]),
   ));
   const chosen = scored.map((run) => run.chosen_by).find(Boolean);
   if (chosen) {
@@ -134,7 +134,7 @@ function histogram() {
       xaxis: { title: { text: "score" }, range: [0, 1] },
       yaxis: { title: { text: "share, logarithmic" }, type: "log",
         exponentformat: "power", dtick: 1 },
-      showlegend: true,
+      showlegend: !several,
       legend: { orientation: "h", y: 1.02, yanchor: "bottom", x: 0 },
       shapes: [atThreshold("x")],
     },
@@ -179,7 +179,7 @@ function setThreshold(value) {
   threshold = Math.min(Math.max(value, 0), 1);
   drawOperating();
   for (const id of ["roc", "pr", "histogram", "timeline"]) {
-    if (charts.has(by(id))) show(by(id));
+    show(by(id));
   }
 }
 
@@ -192,7 +192,7 @@ function drawResults() {
   drawMetrics();
   const what = scored[0].judged;
   by("histogram-caption").textContent =
-    `Scores of normal and anomalous ${what}`;
+    `Scores of normal (dotted) and anomalous (solid) ${what}`;
   chart(by("histogram"), `Histogram of scores over ${what}`, histogram);
   by("classes-figure").hidden =
     !scored.some((run) => Object.keys(run.categories).length);
@@ -209,15 +209,13 @@ function drawResults() {
   drawOperating();
   by("roc-caption").textContent = `ROC over ${what}`;
   by("pr-caption").textContent = `Precision and recall over ${what}`;
-  chart(by("roc"), "ROC curve with the operating point", roc);
+  const follow = (id) => () => by(id).on("plotly_hover", (event) => {
+    const found = event.points[0].customdata;
+    if (found !== undefined) setThreshold(found);
+  });
+  chart(by("roc"), "ROC curve with the operating point", roc, follow("roc"));
   chart(by("pr"), "Precision and recall with the operating point",
-    precisionRecall);
-  for (const id of ["roc", "pr"]) {
-    by(id).on("plotly_hover", (event) => {
-      const found = event.points[0].customdata;
-      if (found !== undefined) setThreshold(found);
-    });
-  }
+    precisionRecall, follow("pr"));
   by("threshold").addEventListener("input", () =>
     setThreshold(by("threshold").value / 1000));
   by("best-threshold").addEventListener("click", () =>

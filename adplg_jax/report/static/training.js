@@ -133,8 +133,8 @@ function heatMap() {
           size: 7, line: { width: 2, color: "#ff5fa2" } } },
     ],
     layout: {
-      height: Math.max(200, 90 + 26 * names.length),
-      xaxis: { title: { text: "segment" }, showgrid: false },
+      xaxis: { title: { text: "segment" }, showgrid: false,
+        range: [-0.5, segments - 0.5] },
       yaxis: { type: "category", showgrid: false },
     },
   };
@@ -148,6 +148,8 @@ function drawHeat() {
     make("span", { textContent: key.name }),
     make("small", { textContent: left ? ` · ${left} more videos of this run `
       + "are left out, to keep the page small" : "" }));
+  const rows = run.labels.steps.length + (key.truth ? 1 : 0);
+  by("heat-map").style.height = `${Math.max(150, 80 + 28 * rows)}px`;
   chart(by("heat-map"), `Pseudo-labels of ${key.name} over training`, heatMap);
 }
 

@@ -1,7 +1,7 @@
 // The test videos: filter, sort, search, and the timeline of the chosen one.
 const COLUMNS = [
-  ["name", "video", ""], ["category", "class", "optional"],
-  ["", "scores over frames", "spark"], ["error", "error", ""],
+  ["name", "video", ""], ["category", "class", "optional text"],
+  ["", "scores over frames", "spark text"], ["error", "error", ""],
   ["auc", "own AUC", "optional"], ["peak", "peak", ""],
   ["mean", "mean", "optional"], ["share", "anomalous", "optional"],
   ["frames", "frames", "optional"],
@@ -64,7 +64,7 @@ function videoRow(video) {
     const cell = make("td", { className: kind });
     if (name) cell.textContent = cells[name](video);
     if (name === "name") cell.title = video.name;
-    if (kind === "spark") {
+    if (kind.startsWith("spark")) {
       cell.video = video;
       watcher.observe(cell);
     }
