@@ -33,7 +33,7 @@ ALLOWED = {
   "data": (),
   "prepare": ("configs", "data"),
   "scoring": ("data", "method", "run"),
-  "report": ("data.frames", "run.files", "scoring"),
+  "report": ("data", "prepare.segments", "pseudo_labels", "run", "scoring"),
   "experiment": (
     "data",
     "method",
@@ -69,6 +69,7 @@ ALLOWED = {
 # Modules whose tests have another name.
 ELSEWHERE = {
   "prepare/__main__": "prepare/main_test",
+  "report/__main__": "report/main_test",
   "score/__main__": "score/main_test",
 }
 

@@ -1,1 +1,1 @@
-"""Results for people: the picture and the console's table."""
+"""Results for people: the picture, the console's table, the page of a run."""

@@ -124,6 +124,12 @@ function choose(video) {
   chart(by("timeline"), `Scores of ${video.name} over its frames`, timeline);
 }
 
+// Shows a video of the table, whose timeline may be out of view.
+function open(video) {
+  choose(video);
+  by("chosen").scrollIntoView({ block: "nearest" });
+}
+
 function timeline() {
   const spans = chosenVideo.spans ?? [];
   const traces = [];
@@ -203,7 +209,7 @@ function onKey(event) {
   const at = rows.indexOf(document.activeElement);
   if (at < 0) return;
   if (event.key === "Enter" || event.key === " ") {
-    choose(rows[at].video);
+    open(rows[at].video);
   } else if (event.key in move || ["Home", "End"].includes(event.key)) {
     const to = event.key === "Home" ? 0 : event.key === "End" ? rows.length - 1
       : Math.min(Math.max(at + move[event.key], 0), rows.length - 1);
@@ -235,9 +241,12 @@ function startVideos() {
   const body = by("video-table").tBodies[0];
   body.addEventListener("click", (event) => {
     const row = event.target.closest("tr");
-    if (row) choose(row.video);
+    if (row) open(row.video);
   });
   body.addEventListener("keydown", onKey);
+  const judged = scored.some((run) =>
+    run.videos.some((video) => video.error !== null));
+  if (!judged) order.column = "peak";
   drawVideos();
 }
 
