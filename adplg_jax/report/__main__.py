@@ -65,7 +65,7 @@ def write(
     ValueError: A run's file is damaged, or plotly is not installed.
     WorkdirError: A folder is not a run's.
   """
-  from adplg_jax import __version__
+  import adplg_jax
   from adplg_jax.report.contents import contents, find_runs, find_seeds
   from adplg_jax.report.page import render
   from adplg_jax.run.files import write_atomically
@@ -75,7 +75,7 @@ def write(
   now = datetime.datetime.now().strftime("%Y-%m-%d %H:%M")
   count = "" if len(runs) == 1 else f"{len(runs)} runs · "
   about = {
-    "about": f"{count}adplg_jax {__version__} · {now}",
+    "about": f"{count}adplg_jax {adplg_jax.__version__} · {now}",
     "seeds": find_seeds(workdirs),
   }
   page = render(f"Report: {names}", about | contents(runs))

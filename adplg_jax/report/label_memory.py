@@ -2,11 +2,11 @@
 
 import base64
 import contextlib
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from adplg_jax import pseudo_labels
@@ -17,6 +17,20 @@ from adplg_jax.run.checkpoint import Checkpointer
 _MOST_CHECKPOINTS = 12
 # Of a hard segment, beside its label in percent.
 _HARD = 128
+
+
+class _Video(NamedTuple):
+  """An anomalous training video, or one crop of it.
+
+  Attributes:
+    name: Its name.
+    segments: Those that are not padding.
+    truth: Percent of anomalous frames in each segment, None where not known.
+  """
+
+  name: str
+  segments: int
+  truth: list[float] | None
 
 
 def read_labels(
@@ -51,19 +65,16 @@ def read_labels(
   filled = np.flatnonzero(counts.max(0)).tolist()
   most = max(room // (len(steps) * segments * 4 // 3), 1)
   shown = _chosen(filled, most)
-  videos = _training_videos(config, fingerprint, shown)
-  unknown = [(f"key {key}", segments, None) for key in shown]
-  known = [videos.get(*pair) for pair in zip(shown, unknown, strict=True)]
-  lengths = np.array([length for _, length, _ in known])
+  found = _training_videos(config, fingerprint, shown)
+  videos = found or [_Video(f"key {key}", segments, None) for key in shown]
+  lengths = np.array([video.segments for video in videos])
   rows = [
     _rows(memory, np.array(shown), lengths, config.pseudo_labels)
     for memory in memories.values()
   ]
   keys = [
-    {"name": name, "truth": truth, "rows": list(own)}
-    for (name, _, truth), own in zip(
-      known, zip(*rows, strict=True), strict=True
-    )
+    {"name": video.name, "truth": video.truth, "rows": list(own)}
+    for video, own in zip(videos, zip(*rows, strict=True), strict=True)
   ]
   return {
     "steps": steps,
@@ -101,8 +112,8 @@ def _rows(
   # Entries are right-aligned, zeros before.
   mean = window.sum(1) / np.maximum(count, 1)[:, None]
   found = pseudo_labels.denoise(
-    window,
-    np.arange(segments) < lengths[:, None],
+    jnp.asarray(window),
+    jnp.arange(segments) < jnp.asarray(lengths)[:, None],
     mean_threshold=settings.mean_threshold,
     variance_threshold=settings.variance_threshold,
   )
@@ -116,8 +127,8 @@ def _rows(
 
 def _training_videos(
   config: Any, fingerprint: str, keys: list[int]
-) -> Mapping[int, tuple[str, int, list[float] | None]]:
-  """Name, segments that are not padding, and truth of the videos of keys.
+) -> list[_Video]:
+  """The videos of keys, from the data set.
 
   Nothing where the data set is not there, is another one, or was prepared
   before it knew the names of its videos.
@@ -128,27 +139,30 @@ def _training_videos(
       config.data_dir, data.builder, data.variant, config.num_segments
     )
   except (store.NotPreparedError, OSError):
-    return {}
+    return []
   facts, split = dataset.metadata, dataset.train_anomalous
   if facts.fingerprint != fingerprint:
-    return {}
+    return []
   first: dict[str, int] = {}
   for row, name in enumerate(split.videos):
     first.setdefault(name, row)
   by_video = config.switches.history_key == "video"
   if by_video and facts.num_video_keys != len(first):
-    return {}
+    return []
   rows = list(first.values()) if by_video else list(range(len(split)))
-  found = {}
+  found = []
   for key in keys:
-    name = split.videos[rows[key]]
+    row = rows[key]
+    name = split.videos[row]
     length, truth = config.num_segments, None
     if facts.training_truth:
-      example = split[rows[key]]
+      example = split[row]
       length = int(example["length"])
       shares = segment_truth(example, span_ends=config.switches.span_ends)
-      truth = None if np.isnan(shares).any() else np.round(100 * shares)
+      truth = (
+        None if np.isnan(shares).any() else np.round(100 * shares).tolist()
+      )
     if not by_video:
-      name += f" · crop {rows[key] - first[name]}"
-    found[key] = name, length, truth
+      name += f" · crop {row - first[name]}"
+    found.append(_Video(name, length, truth))
   return found
