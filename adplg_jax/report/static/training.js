@@ -129,8 +129,8 @@ function heatMap() {
         colorbar: { title: { text: "label" }, thickness: 12 },
         hovertemplate: "%{y}, segment %{x}<br>%{z:.2f}<extra></extra>" },
       { x: hard.map(([segment]) => segment), y: hard.map(([, name]) => name),
-        mode: "markers", hoverinfo: "skip", marker: { symbol: "x-thin",
-          size: 7, line: { width: 2, color: "#ff5fa2" } } },
+        mode: "markers", hoverinfo: "skip", marker: { symbol: "x",
+          size: 8, color: "#ffffff", line: { width: 1, color: "#000000" } } },
     ],
     layout: {
       xaxis: { title: { text: "segment" }, showgrid: false,
