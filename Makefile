@@ -25,10 +25,13 @@ test: $(VENV)/.test
 test-all: $(VENV)/.test
 	$(RUN) -m pytest -n 2 --dist loadfile
 
-# Some six minutes on two cores, which must be idle.
+# A quarter of an hour on two cores, which must be idle.
 bench: $(VENV)/.test
 	$(RUN) -m benchmarks.train_step
 	$(RUN) -m benchmarks.evaluate
+	$(RUN) -m benchmarks.input
+	$(RUN) -m benchmarks.startup --demo
+	$(RUN) -m benchmarks.seeds
 
 lint: $(VENV)/.test
 	$(VENV)/bin/ruff check .
