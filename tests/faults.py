@@ -482,14 +482,14 @@ PIPELINE = _faults(
   "data/pipeline",
   (
     "one_seed_for_both_streams",
-    "seed(2 * seed + number)",
-    "seed(2 * seed)",
+    "(seed, number)) for seed in seeds",
+    "(seed, 0)) for seed in seeds",
     "test_both_streams_have_a_seed_of_their_own",
   ),
   (
     "whole_batch_in_each_process",
-    "anomalous.read(np.asarray(pair[1])[rows])",
-    "anomalous.read(np.asarray(pair[1]))",
+    "read(where[..., rows])",
+    "read(where)",
     "test_processes_share_the_rows_of_each_batch",
   ),
   (
@@ -505,9 +505,15 @@ PIPELINE = _faults(
     "test_only_rows_that_take_part_are_read",
   ),
   (
+    "epochs_in_one_order",
+    "((*seed, epoch))",
+    "((*seed, 0))",
+    "test_epochs_are_whole_reshuffled_and_independent",
+  ),
+  (
     "held_out_rows_read",
-    "for row in self._rows[places]",
-    "for row in places",
+    "rows = self._rows[places]",
+    "rows = places",
     "test_only_rows_that_take_part_are_read",
   ),
   (
@@ -614,8 +620,8 @@ SCORING = [
     ),
     (
       "padding_scored",
-      "scores[row, : batch.lengths[row]]",
-      "scores[row]",
+      "fetched[row, : batch.snippets[row]]",
+      "fetched[row]",
       "test_a_videos_score_is_the_mean_over_its_crops",
     ),
     (
@@ -990,7 +996,7 @@ LOOP = [
     ),
     (
       "always_keyed_by_video",
-      'f"{config.switches.history_key}_key"',
+      'f"{self.config.switches.history_key}_key"',
       '"video_key"',
       "test_the_memory_is_keyed_by_video_or_by_crop",
     ),
@@ -1276,8 +1282,8 @@ NORMALIZE = [
     "run/legacy",
     (
       "added_fields_are_missing",
-      "{**fields, **config[part]}",
-      "{**config[part]}",
+      "added | config[name]",
+      "config[name]",
       "test_a_run_without_fields_of_later_versions_goes_on",
     ),
   ),
