@@ -63,7 +63,15 @@ ALLOWED = {
   "main": ("experiment", "run", "train"),
   "convert": ("interop", "run"),
   "export": ("interop", "run", "scoring"),
-  "demo": ("configs", "evaluate", "experiment", "main", "run", "scoring"),
+  "demo": (
+    "configs",
+    "evaluate",
+    "experiment",
+    "main",
+    "run",
+    "score",
+    "scoring",
+  ),
 }
 # Modules whose tests have another name.
 ELSEWHERE = {
