@@ -210,9 +210,9 @@ def summary(found: dict[str, Any]) -> str:
       if eager:
         text += f", {eager / one['seconds_a_step']:.1f} x eager PyTorch's rate"
       lines += ["", text]
-  both = found.get("resident"), found.get("resident-deterministic")
-  if all(both):
-    price = both[1]["seconds_a_step"] / both[0]["seconds_a_step"]
+  usual, fixed = found.get("resident"), found.get("resident-deterministic")
+  if usual and fixed:
+    price = fixed["seconds_a_step"] / usual["seconds_a_step"]
     lines += ["", f"deterministic: {price:.2f} x the time of a step"]
   return "\n".join(lines) + "\n"
 

@@ -42,6 +42,8 @@ class Metadata:
     frames_per_snippet: Frames from one snippet's start to the next one's; 0
       where videos differ, or it was not recorded.
     window: Frames that each snippet is extracted from; likewise.
+    kind: What made the features, as `adplg_jax.extract` notes it beside them;
+      "" where that is not known.
   """
 
   feature_width: int
@@ -57,6 +59,7 @@ class Metadata:
   categories: tuple[str, ...] = ()
   frames_per_snippet: int = 0
   window: int = 0
+  kind: str = ""
 
 
 class Split(Sequence[dict[str, Any]]):

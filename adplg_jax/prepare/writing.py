@@ -73,6 +73,7 @@ def write(
     ),
     "frames_per_snippet": _shared(videos, lambda v: v.frames_per_snippet),
     "window": _shared(videos, lambda v: v.window or v.frames_per_snippet),
+    "kind": checked.kind,
     "statistics": checked.statistics,
     "test_crops": splits["test"].crops,
     "training_crops": {
