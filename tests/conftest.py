@@ -22,6 +22,13 @@ import jax  # noqa: E402
 import pytest  # noqa: E402
 
 
+@pytest.fixture(autouse=True, scope="module")
+def few_programs():
+  """Forgets what a module compiled: a worker would grow to 4 GB."""
+  yield
+  jax.clear_caches()
+
+
 @pytest.fixture
 def x64():
   """Double precision for one test."""
