@@ -1532,9 +1532,40 @@ VIDEO = [
     ),
     (
       "files_are_opened_as_addresses",
-      'f"file:{os.path.abspath(name)}" if os.path.exists(name) else name',
+      'f"file:{os.path.abspath(name)}" if exists else name',
       "name",
       "test_names_in_any_script",
+    ),
+    (
+      "a_jump_in_time_is_filled",
+      "if stop - first > most:",
+      "if not most:",
+      "test_a_jump_in_time_is_not_filled_for_hours",
+    ),
+    (
+      "titles_of_another_encoding_end_the_run",
+      'metadata_errors="replace"',
+      'metadata_errors="strict"',
+      "test_tags_of_another_encoding",
+    ),
+    (
+      "a_picture_is_taken_for_the_video",
+      'stream = container.streams.best("video")\n        if stream is None',
+      "stream = next(iter(container.streams.video), None)\n"
+      "        if stream is None",
+      "test_a_small_picture_before_the_video_is_passed_over",
+    ),
+    (
+      "a_silent_address_is_waited_for",
+      "timeout=None if exists else _PATIENCE",
+      "timeout=None",
+      "test_an_address_that_never_answers_is_refused",
+    ),
+    (
+      "an_address_is_opened_twice",
+      "if not os.path.isfile(name):",
+      "if os.path.isdir(name):",
+      "test_an_address_is_not_opened_for_its_duration",
     ),
   ),
   *_faults(

@@ -18,7 +18,7 @@ class Sidecar:
     kind: What made them: features of two kinds do not mix. The profile and the
       first digits of the hash of the weights.
     profile: How frames became clips; see docs/extraction.md.
-    weights: SHA-256 of the file of the backbone's weights, in hexadecimal.
+    weights: SHA-256 of the backbone's weights, in hexadecimal.
     crops: C.
     fps: Frames in a second that were asked for; None for those of the video.
     video: The video, as it was given.

@@ -33,5 +33,6 @@ def load_backbone(profile: Profile, weights: Path | None = None) -> Backbone:
       "weights that do not come with this package (docs/extraction.md)."
     )
   loaded = i3d_weights.load_weights(weights)
+  # Flax tells of more types than are returned here.
   apply: Any = I3D(epsilon=profile.epsilon).apply
   return Backbone(apply, jax.device_put(loaded.variables), loaded.sha256)

@@ -15,7 +15,7 @@ import numpy as np
 
 try:
   import av
-  from av.error import FFmpegError, InvalidDataError
+  from av.error import ExitError, FFmpegError, InvalidDataError
   from av.video.reformatter import Interpolation
 except ImportError as error:
   raise ImportError(
@@ -34,6 +34,11 @@ _FRAME_RATE = Fraction(25)
 # Containers round times to milliseconds, or cut them; a frame counts as shown
 # this much [s] earlier.
 _ROUNDING = Fraction(1, 500)
+# An address that gives no data for this long [s] is given up.
+_PATIENCE = 30.0
+# A frame that is shown for longer [s] is not repeated for all of it: mostly a
+# time is damaged, and the next one is days later.
+_STILL = 600
 # A header's duration that is longer by this [s] is worth a note.
 _SLACK = 1
 
@@ -84,7 +89,8 @@ class Decoder:
     Args:
       path: A file, or an address that FFmpeg knows (http://, rtsp://).
       fps: Frames in a second, chosen by their times: what is shown at each
-        multiple of 1 / fps. None for all frames as they are.
+        multiple of 1 / fps, for ten minutes at most. None for all frames as
+        they are.
     """
     self.name = os.fspath(path)
     self.decoded = 0
@@ -94,6 +100,7 @@ class Decoder:
     self._fps = None if fps is None else Fraction(fps).limit_denominator(10**6)
     self._corrupt = 0
     self._guessed = 0
+    self._still = 0
 
   def __iter__(self) -> Iterator[Frame]:
     """Decodes.
@@ -105,10 +112,11 @@ class Decoder:
       VideoError: It cannot be read, has no video, or no frame of it decodes.
     """
     try:
-      with av.open(_address(self.name)) as container:
-        if not container.streams.video:
+      with _open(self.name) as container:
+        # Not the first one: that may be a picture of a cover.
+        stream = container.streams.best("video")
+        if stream is None:
           raise VideoError(f"{self.name}: {_what_else(container)}.")
-        stream = container.streams.video[0]
         stream.thread_type = "AUTO"
         rate = stream.average_rate or stream.guessed_rate or _FRAME_RATE
         self.frame_rate = float(self._fps or rate)
@@ -179,10 +187,14 @@ class Decoder:
         yield _image(frame), start, end
       return
     period = 1 / self._fps
+    most = ceil(_STILL * self._fps)
     for frame, start, end in timed:
       first, stop = (
         max(0, ceil((edge - _ROUNDING) * self._fps)) for edge in (start, end)
       )
+      if stop - first > most:
+        self._still += 1
+        stop = first + most
       if first < stop:
         image = _image(frame)
         for number in range(first, stop):
@@ -197,6 +209,11 @@ class Decoder:
         f"{self._guessed} frames have no time, or one before the last frame's; "
         "taken from the frame rate"
       )
+    if self._still:
+      self.warnings.append(
+        f"{self._still} frames are shown for more than {_STILL} s; what is "
+        "beyond that was left out"
+      )
     if stream.frames and stream.frames != self.decoded:
       self.warnings.append(
         f"the header says {stream.frames} frames, {self.decoded} decode"
@@ -210,19 +227,30 @@ class Decoder:
 
 
 def header_seconds(path: str | Path) -> float:
-  """How long a video is, as its header says [s]; 0 where nothing is known."""
+  """How long a video is, as its header says [s]; 0 where nothing is known.
+
+  Files alone are opened: an address, a pipe or a camera may be read only once.
+  """
   name = os.fspath(path)
+  if not os.path.isfile(name):
+    return 0.0
   try:
-    with av.open(_address(name)) as container:
-      streams = container.streams.video
-      return float(_promised_seconds(container, streams[0])) if streams else 0.0
+    with _open(name) as container:
+      stream = container.streams.best("video")
+      return float(_promised_seconds(container, stream)) if stream else 0.0
   except (FFmpegError, OSError):
     return 0.0
 
 
-def _address(name: str) -> str:
-  """What FFmpeg opens: a file by its path, even if it looks like an address."""
-  return f"file:{os.path.abspath(name)}" if os.path.exists(name) else name
+def _open(name: str) -> Any:
+  """Opens a file, even if its name looks like an address, or an address."""
+  exists = os.path.exists(name)
+  return av.open(
+    f"file:{os.path.abspath(name)}" if exists else name,
+    timeout=None if exists else _PATIENCE,
+    # Titles may be in any encoding, and do not matter.
+    metadata_errors="replace",
+  )
 
 
 def _origin(container: Any, first: Fraction | None) -> Fraction:
@@ -266,4 +294,6 @@ def _what_else(container: Any) -> str:
 
 
 def _reason(error: Exception) -> str:
+  if isinstance(error, ExitError):
+    return f"no data for {_PATIENCE:g} s"
   return getattr(error, "strerror", None) or str(error)

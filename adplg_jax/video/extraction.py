@@ -33,7 +33,7 @@ class Backbone(NamedTuple):
     apply: (variables, clips [b, 16, 224, 224, 3] from -1 to 1) to features
       [b, d]; traced by JAX.
     variables: Its parameters.
-    sha256: Hash of the file of its weights, in hexadecimal.
+    sha256: Hash of its weights, in hexadecimal.
   """
 
   apply: Callable[[Any, jax.Array], jax.Array]

@@ -118,6 +118,8 @@ class Mixed(nn.Module):
 class I3D(nn.Module):
   """Features of clips [b, t, h, w, RGB] whose pixels are from -1 to 1.
 
+  Computed in the type of the clips, which the variables must have, too.
+
   Attributes:
     epsilon: Of every batch normalisation; the original's is 1e-3, a much copied
       port's 1e-5.
@@ -163,7 +165,7 @@ class I3D(nn.Module):
 
 
 def pooled(x: Float[Array, "b t h w d"]) -> Float[Array, "b d"]:
-  """Mean of the means over windows of 2 x 7 x 7.
+  """Mean of the means over windows of 2 x 7 x 7, in float32 or better.
 
   Raises:
     ValueError: It is smaller than a window.
@@ -173,4 +175,5 @@ def pooled(x: Float[Array, "b t h w d"]) -> Float[Array, "b d"]:
       f"The last end point has shape {x.shape}; its windows are of 2 x 7 x 7. "
       "Use clips of at least 9 frames of 193 x 193 pixels."
     )
+  x = x.astype(jnp.promote_types(x.dtype, jnp.float32))
   return nn.avg_pool(x, (2, 7, 7)).mean((1, 2, 3))

@@ -40,6 +40,7 @@ def write_video(
   turn=None,
   sound=False,
   options=None,
+  tags=None,
 ):
   """Writes a video.
 
@@ -53,8 +54,10 @@ def write_video(
     turn: Of the display matrix [degrees, counter-clockwise].
     sound: Whether there is a sound track, too.
     options: Of the container.
+    tags: Such as its title.
   """
   with av.open(str(path), "w", container_options=options or {}) as container:
+    container.metadata.update(tags or {})
     stream = container.add_stream(codec, rate=rate)
     stream.height, stream.width = images[0].shape[:2]
     stream.pix_fmt = pixels

@@ -2,12 +2,15 @@
 
 import functools
 import http.server
+import socket
 import struct
 import threading
 
+import av
 import numpy as np
 import pytest
 
+from adplg_jax.video import decode
 from adplg_jax.video.decode import Decoder, VideoError, header_seconds
 from tests.video.clips import (
   cut,
@@ -172,6 +175,20 @@ def test_another_frame_rate_goes_by_the_times(tmp_path):
   assert [number_of(frame.image) for frame in frames[:6]] == [0, 0, 1, 1, 1, 2]
 
 
+def test_a_jump_in_time_is_not_filled_for_hours(tmp_path, monkeypatch):
+  monkeypatch.setattr(decode, "_STILL", 2)
+  times = [0, 1000, 3500, 90_000_000]
+  path = write_video(tmp_path / "a.mkv", FRAMES[:4], times=times)
+  frames, decoder = decoded(path, fps=10.0)
+  shown = [number_of(frame.image) for frame in frames]
+  assert shown[:51] == [0] * 10 + [1] * 20 + [2] * 20 + [3]
+  assert frames[30].start == 3.5 and frames[50].start == 90_000
+  assert decoder.warnings[0] == (
+    "2 frames are shown for more than 2 s; what is beyond that was left out"
+  )
+  assert len(decoded(path)[0]) == 4
+
+
 def test_rounded_times_at_their_own_rate_are_all_frames_once(tmp_path):
   # Matroska has milliseconds: 0, 33, 67, 100 ...
   path = write_video(tmp_path / "a.mkv", FRAMES, rate=30)
@@ -244,6 +261,33 @@ def test_what_is_no_video_is_refused_by_name(tmp_path):
     assert str(path) in str(e.value)
 
 
+def test_tags_of_another_encoding(tmp_path):
+  path = tmp_path / "a.mkv"
+  write_video(path, FRAMES, tags={"title": "TITLE"})
+  path.write_bytes(path.read_bytes().replace(b"TITLE", b"\xb1\xea\xcc\xe2!"))
+  assert len(decoded(path)[0]) == 20
+  assert header_seconds(path) > 0
+
+
+def test_a_small_picture_before_the_video_is_passed_over(tmp_path):
+  path = str(tmp_path / "a.mkv")
+  with av.open(path, "w") as container:
+    sizes = ((16, 16), (64, 48))
+    streams = [container.add_stream("libx264", rate=25) for _ in sizes]
+    for stream, size in zip(streams, sizes, strict=True):
+      stream.width, stream.height = size
+      stream.pix_fmt = "yuv420p"
+    for stream, count in zip(streams, (1, 20), strict=True):
+      image = np.zeros((stream.height, stream.width, 3), np.uint8)
+      for _ in range(count):
+        container.mux(stream.encode(av.VideoFrame.from_ndarray(image)))
+      container.mux(stream.encode())
+  frames, _ = decoded(path)
+  assert {frame.image.shape for frame in frames} == {(48, 64, 3)}
+  assert len(frames) == 20
+  assert header_seconds(path) == pytest.approx(0.8, abs=1e-3)
+
+
 def test_sound_alone_is_refused_by_name(tmp_path):
   path = write_sound_file(tmp_path / "song.wav")
   with pytest.raises(VideoError, match=r"song\.wav: has no video .* audio"):
@@ -283,6 +327,28 @@ def test_addresses(served):
   assert len(frames) == 20 and decoder.name == f"{address}/a%20b.mkv"
   with pytest.raises(VideoError, match=r"b\.mkv: cannot be read as a video"):
     decoded(f"{address}/b.mkv")
+
+
+def test_an_address_that_never_answers_is_refused(monkeypatch):
+  monkeypatch.setattr(decode, "_PATIENCE", 0.3)
+  with socket.create_server(("127.0.0.1", 0)) as silent:
+    address = f"http://127.0.0.1:{silent.getsockname()[1]}/a.mkv"
+    # Without patience of its own the decoder would wait for this.
+    stop = threading.Timer(10, silent.shutdown, (socket.SHUT_RDWR,))
+    stop.start()
+    with pytest.raises(VideoError, match=r"no data for 0\.3 s"):
+      decoded(address)
+    stop.cancel()
+
+
+def test_an_address_is_not_opened_for_its_duration(monkeypatch):
+  monkeypatch.setattr(decode, "_PATIENCE", 0.3)
+  with socket.create_server(("127.0.0.1", 0)) as once:
+    once.settimeout(0)
+    address = f"http://127.0.0.1:{once.getsockname()[1]}/a.mkv"
+    assert header_seconds(address) == 0
+    with pytest.raises(BlockingIOError):
+      once.accept()
 
 
 def test_the_duration_that_a_header_says(tmp_path):

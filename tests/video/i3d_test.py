@@ -131,6 +131,16 @@ def test_the_smallest_clip_has_features_and_logits(variables):
     assert out.shape == (2, channels)
 
 
+def test_bfloat16_clips_have_features_in_float32(variables):
+  half = jax.tree.map(lambda x: jnp.asarray(x, jnp.bfloat16), variables)
+  clip = jax.ShapeDtypeStruct((1, 16, 224, 224, 3), jnp.bfloat16)
+  points = jax.eval_shape(
+    lambda v, x: I3D().apply(v, x, method="end_points"), half, clip
+  )
+  assert {point.dtype for point in points.values()} == {jnp.dtype("bfloat16")}
+  assert jax.eval_shape(I3D().apply, half, clip).dtype == np.float32
+
+
 def test_logits_are_linear_in_the_features(variables):
   features = np.random.default_rng(0).random((3, 1024), np.float32)
   found = I3D().apply(variables, jnp.asarray(features), method="logits")
