@@ -1,4 +1,5 @@
-# make demo: trains, scores and draws. make test: what a change must pass.
+# make demo: trains, scores and draws. make demo-video: from a video to a
+# timeline. make test: what a change must pass.
 # make bench: timings against PyTorch.
 PYTHON ?= python3
 VENV ?= .venv
@@ -11,10 +12,13 @@ INSTALL := $(VENV)/bin/pip install --quiet --disable-pip-version-check \
 FAST_COMPILATION := --xla_backend_optimization_level=0 \
   --xla_cpu_parallel_codegen_split_count=1 --xla_cpu_use_fusion_emitters=false
 
-.PHONY: demo test test-all bench lint wheel clean
+.PHONY: demo demo-video test test-all bench lint wheel clean
 
 demo: $(VENV)/.demo
 	$(RUN) -m adplg_jax.demo
+
+demo-video: $(VENV)/.video
+	$(RUN) -m adplg_jax.demo_video docs/videos/car_park.mp4
 
 # Two workers, and programs compiled with little optimization: compiling takes
 # most of the time. test-all runs everything as it is used.
@@ -25,10 +29,14 @@ test: $(VENV)/.test
 test-all: $(VENV)/.test
 	$(RUN) -m pytest -n 2 --dist loadfile
 
-# Some six minutes on two cores, which must be idle.
+# A quarter of an hour on two cores, which must be idle.
 bench: $(VENV)/.test
 	$(RUN) -m benchmarks.train_step
 	$(RUN) -m benchmarks.evaluate
+	$(RUN) -m benchmarks.i3d
+	$(RUN) -m benchmarks.input
+	$(RUN) -m benchmarks.startup --demo
+	$(RUN) -m benchmarks.seeds
 
 lint: $(VENV)/.test
 	$(VENV)/bin/ruff check .
@@ -47,9 +55,13 @@ $(VENV)/.demo: setup.cfg constraints.txt | $(VENV)/bin/pip
 	$(INSTALL) .
 	touch $@
 
-$(VENV)/.test: setup.cfg constraints.txt | $(VENV)/bin/pip
-	$(INSTALL) .[test,torch]
+$(VENV)/.video: setup.cfg constraints.txt | $(VENV)/bin/pip
+	$(INSTALL) .[video]
 	touch $@ $(VENV)/.demo
+
+$(VENV)/.test: setup.cfg constraints.txt | $(VENV)/bin/pip
+	$(INSTALL) .[test,torch,video]
+	touch $@ $(VENV)/.demo $(VENV)/.video
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info

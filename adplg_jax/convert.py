@@ -4,9 +4,12 @@
       [--config ucf_crime:i3d]
   python -m adplg_jax.convert to-torch --checkpoint DIR --video V.pkl
       --snippet S.pkl [--step best|last|STEP]
+  python -m adplg_jax.convert video-weights [--from FILE] --to OUT.safetensors
 
 The folder that `from-torch` makes is a run's: evaluate scores with it, main
-continues its training, to-torch converts it back. Needs the extra `torch`.
+continues its training, to-torch converts it back; both need the extra `torch`.
+`video-weights` brings weights of I3D, by any public naming scheme, to the form
+that needs no PyTorch; without --from, those that come with the extra `video`.
 """
 
 import argparse
@@ -17,6 +20,7 @@ from adplg_jax.interop.torch_weights import from_torch, to_torch
 from adplg_jax.run.checkpoint import CheckpointError
 from adplg_jax.run.config import load_config, split_overrides
 from adplg_jax.run.workdir import WorkdirError
+from adplg_jax.video import i3d_weights
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -39,6 +43,11 @@ def _parser() -> argparse.ArgumentParser:
   back = commands.add_parser("to-torch", help="a run's folder to state dicts")
   back.add_argument("--checkpoint", required=True, help="the run's folder")
   back.add_argument("--step", default="best", help="best, last or a step")
+  video = commands.add_parser(
+    "video-weights", help="weights of I3D to safetensors"
+  )
+  video.add_argument("--from", dest="source", help="the file of the weights")
+  video.add_argument("--to", required=True, help=".safetensors to write")
   for command in (there, back):
     command.add_argument("--video", required=True, help=".pkl, video branch")
     command.add_argument(
@@ -52,11 +61,17 @@ def main(argv: Sequence[str] | None = None) -> int:
   overrides, rest = split_overrides(sys.argv[1:] if argv is None else argv)
   arguments = _parser().parse_args(rest)
   try:
+    if overrides and arguments.command != "from-torch":
+      raise ValueError(
+        f"{' '.join(overrides)}: {arguments.command} changes no fields; leave "
+        "this out."
+      )
+    if arguments.command == "video-weights":
+      weights = i3d_weights.load_weights(arguments.source)
+      i3d_weights.save(weights, arguments.to)
+      print(f"{arguments.to}: {weights.source}, {weights.sha256}")
+      return 0
     if arguments.command == "to-torch":
-      if overrides:
-        raise ValueError(
-          f"{' '.join(overrides)}: to-torch changes no fields; leave this out."
-        )
       step = to_torch(
         arguments.checkpoint,
         arguments.video,

@@ -2,8 +2,9 @@
 
   python -m adplg_jax.demo [--workdir=runs/demo]
 
-Ends with frame AUC and AP of the untrained model, of the best of three simple
-scores, of a linear max-pooling MIL model, and of the trained model.
+Scores three of its test videos from their files alone, as videos of one's own,
+and ends with frame AUC and AP of the untrained model, of the best of three
+simple scores, of a linear max-pooling MIL model, and of the trained model.
 """
 
 import argparse
@@ -19,6 +20,7 @@ from adplg_jax import evaluate, main
 from adplg_jax.configs import synthetic
 from adplg_jax.experiment import Experiment, open_experiment
 from adplg_jax.run.workdir import read_config
+from adplg_jax.score import __main__ as score_command
 from adplg_jax.scoring import baselines, metrics, scorer
 
 
@@ -73,6 +75,37 @@ def score_crops(
   )
 
 
+def score_as_own(experiment: Experiment, workdir: Path, count: int = 3) -> int:
+  """Scores test videos as videos of one's own are: by their files alone.
+
+  Args:
+    experiment: What was trained.
+    workdir: The run's folder; files are written to `videos/`, their scores to
+      `scored/`.
+    count: How many: the first anomalous ones.
+
+  Returns:
+    The exit code of the command that scores them.
+  """
+  crops: dict[str, list[np.ndarray]] = {}
+  for example in experiment.test:
+    if example["label"]:
+      crops.setdefault(example["video"], []).append(example["features"])
+  folder = workdir / "videos"
+  folder.mkdir(exist_ok=True)
+  for name in sorted(crops)[:count]:
+    np.save(folder / f"{name}.npy", np.stack(crops[name], axis=1))
+  out = workdir / "scored"
+  code = score_command.main(
+    [
+      *("--workdir", str(workdir), "--features", str(folder)),
+      *("--out", str(out), "--fps", "30"),
+    ]
+  )
+  print(f"{count} videos, scored from their features: {out}/timelines.png")
+  return code
+
+
 def run(arguments: argparse.Namespace) -> int:
   """Trains, compares, prints."""
   config = synthetic.get_config()
@@ -82,6 +115,9 @@ def run(arguments: argparse.Namespace) -> int:
     return code
   trained = evaluate.evaluate_workdir(arguments.workdir, "last").last.results
   experiment = open_experiment(read_config(arguments.workdir))
+  code = score_as_own(experiment, Path(arguments.workdir))
+  if code:
+    return code
   for name, results in compare(experiment, trained).items():
     auc, ap = results["frame_auc"], results["frame_ap"]
     print(f"{name} frame_auc={auc:.3f} frame_ap={ap:.3f}")

@@ -290,11 +290,18 @@ def _score(
   """Scores and measures the test split with a model.
 
   Raises:
-    ValueError: Features of another width than those trained on.
+    ValueError: Features of another width or kind than those trained on.
   """
   width = experiment.method.feature_width
+  kind = experiment.dataset.metadata.kind
+  data = experiment.config.data
+  if kind and model.kind and kind != model.kind:
+    raise ValueError(
+      f"Features of {data.builder}/{data.variant} are of the kind {kind!r}, "
+      f"but the checkpoint was trained on {model.kind!r}, and the two do not "
+      "mix; extract the videos as those were (docs/extraction.md)."
+    )
   if model.feature_width != width:
-    data = experiment.config.data
     raise ValueError(
       f"Features of {data.builder}/{data.variant} are {width} wide, but the "
       f"checkpoint was trained on {model.feature_width}; score features of the "

@@ -75,6 +75,7 @@ class Experiment:
       self.normalization,
       frames_per_snippet=metadata.frames_per_snippet,
       window=metadata.window,
+      kind=metadata.kind,
     )
 
   def normalized(self, normalization: Normalization) -> "Experiment":

@@ -1,6 +1,6 @@
 """What an accelerator makes of a run of UCF-Crime's size, in ten minutes.
 
-  python -m benchmarks.accelerator --out DIR [--share 1.0] [--skip torch]
+  python -m benchmarks.accelerator --out DIR [--share 1.0] [--no_step]
 
 Random features of as many crops as UCF-Crime has (16 100 to train, 2 900 to
 test, the lengths of `benchmarks.evaluate`), full width. Each variant is a
@@ -102,6 +102,7 @@ def variant(name: str, share: float, seconds: float) -> dict[str, Any]:
   config: Any = ucf_crime.get_config("i3d")
   config.update_from_flattened_dict(VARIANTS[name])
   config.warm_up_steps = 0
+  config.steps_per_dispatch = max(round(config.steps_per_dispatch * share), 1)
   set_up_jax(config)
   videos = [SEGMENTS] * max(round(NORMAL * share / CROPS), 4)
   more = [SEGMENTS] * max(round(ANOMALOUS * share / CROPS), 4)
@@ -209,9 +210,9 @@ def summary(found: dict[str, Any]) -> str:
       if eager:
         text += f", {eager / one['seconds_a_step']:.1f} x eager PyTorch's rate"
       lines += ["", text]
-  both = found.get("resident"), found.get("resident-deterministic")
-  if all(both):
-    price = both[1]["seconds_a_step"] / both[0]["seconds_a_step"]
+  usual, fixed = found.get("resident"), found.get("resident-deterministic")
+  if usual and fixed:
+    price = fixed["seconds_a_step"] / usual["seconds_a_step"]
     lines += ["", f"deterministic: {price:.2f} x the time of a step"]
   return "\n".join(lines) + "\n"
 
@@ -220,7 +221,12 @@ def main() -> None:
   """Measures every variant, each in a process of its own."""
   parser = argparse.ArgumentParser(prog="python -m benchmarks.accelerator")
   parser.add_argument("--out", required=True, type=Path)
-  parser.add_argument("--share", type=float, default=1.0, help="of the crops")
+  parser.add_argument(
+    "--share",
+    type=float,
+    default=1.0,
+    help="of the crops, and of the steps of a dispatch",
+  )
   parser.add_argument(
     "--seconds", type=float, default=10.0, help="of training, a variant"
   )

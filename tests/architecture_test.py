@@ -60,14 +60,34 @@ ALLOWED = {
     "train_step",
   ),
   "evaluate": ("data", "experiment", "report", "run", "scoring"),
-  "score": ("data", "prepare", "report", "run", "scoring"),
+  "video": ("run.files",),
+  "extract": ("data", "prepare", "run", "video"),
+  "score": (
+    "data",
+    "extract.videos",
+    "prepare",
+    "report",
+    "run",
+    "scoring",
+    "video",
+  ),
   "main": ("experiment", "run", "train"),
-  "convert": ("interop", "run"),
+  "convert": ("interop", "run", "video"),
   "export": ("interop", "run", "scoring"),
-  "demo": ("configs", "evaluate", "experiment", "main", "run", "scoring"),
+  "demo_video": ("data", "extract", "report", "scoring"),
+  "demo": (
+    "configs",
+    "evaluate",
+    "experiment",
+    "main",
+    "run",
+    "score",
+    "scoring",
+  ),
 }
 # Modules whose tests have another name.
 ELSEWHERE = {
+  "extract/__main__": "extract/main_test",
   "prepare/__main__": "prepare/main_test",
   "report/__main__": "report/main_test",
   "score/__main__": "score/main_test",
@@ -161,9 +181,9 @@ def test_data_and_preparation_know_no_jax(module):
     assert name.split(".")[0] not in ("jax", "flax", "optax"), module
 
 
-def test_flax_linen_only_in_the_models():
+def test_flax_linen_only_in_the_models_and_backbones():
   for module, path in MODULES.items():
-    if not below(module, ("models",)):
+    if not below(module, ("models", "video")):
       assert not any(n.startswith("flax.linen") for n in imports(path)), module
 
 

@@ -21,6 +21,18 @@ os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.2"
 import jax  # noqa: E402
 import pytest  # noqa: E402
 
+from adplg_jax.run import allocator  # noqa: E402
+
+# Commands that tests run in their own process leave its memory alone.
+allocator.SETTINGS = ()
+
+
+@pytest.fixture(autouse=True, scope="module")
+def few_programs():
+  """Forgets what a module compiled: a worker would grow to 4 GB."""
+  yield
+  jax.clear_caches()
+
 
 @pytest.fixture
 def x64():

@@ -12,8 +12,10 @@ from adplg_jax.data import store
 from adplg_jax.run.config import load_config
 from adplg_jax.run.load_model import load_model
 from adplg_jax.run.workdir import read_config
+from adplg_jax.video import i3d_names, i3d_weights
 from tests import conversion, layouts
 from tests.conversion import from_torch, to_torch
+from tests.video import schemes
 
 
 @pytest.fixture
@@ -136,6 +138,7 @@ def test_without_torch_the_extra_is_named(tmp_path, monkeypatch, capsys):
     ([], "the following arguments are required: command"),
     (["to-torch"], "required: --checkpoint, --video, --snippet"),
     (["from-torch"], "required: --to, --video, --snippet"),
+    (["video-weights"], "required: --to"),
     (["from-jax"], "invalid choice: 'from-jax'"),
   ],
 )
@@ -175,6 +178,26 @@ def test_fields_are_not_changed_on_the_way_back(tmp_path, capsys):
   assert convert.main(command) == 1
   said = "ValueError: --config.seed=3: to-torch changes no fields; leave this"
   assert capsys.readouterr().err.startswith(said)
+
+
+def test_weights_of_a_video_backbone_are_converted(tmp_path, capsys):
+  pytest.importorskip("safetensors")
+  tensors = schemes.renamed(i3d_names.TENSORFLOW)
+  np.savez(tmp_path / "w.npz", **tensors)
+  out = tmp_path / "w.safetensors"
+  command = ["video-weights", f"--from={tmp_path / 'w.npz'}", f"--to={out}"]
+  assert convert.main(command) == 0
+  sha256 = i3d_weights.load_weights(tmp_path / "w.npz").sha256
+  assert capsys.readouterr().out == f"{out}: w.npz, {sha256}\n"
+  weights = i3d_weights.load_weights(out)
+  assert (weights.sha256, weights.source) == (sha256, "w.npz")
+  assert convert.main([*command, "--config.seed=3"]) == 1
+  del tensors["RGB/inception_i3d/Conv3d_1a_7x7/conv_3d/w"]
+  np.savez(tmp_path / "w.npz", **tensors)
+  assert convert.main(command) == 1
+  said = capsys.readouterr().err
+  assert "video-weights changes no fields" in said
+  assert "missing: RGB/inception_i3d/Conv3d_1a_7x7/conv_3d/w" in said
 
 
 def test_a_run_of_float64_is_made_and_converted_back(files, tmp_path):

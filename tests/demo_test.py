@@ -1,7 +1,9 @@
 """The demo: what the trained model is compared with."""
 
 import argparse
+import json
 import re
+import shutil
 import sys
 
 import numpy as np
@@ -67,6 +69,19 @@ def test_a_run_that_fails_is_not_compared(tmp_path, monkeypatch):
     arguments = argparse.Namespace(workdir=workdir, data_dir=data_dir)
     assert demo.run(arguments) == 42
   assert given == [(f"{workdir}/data", workdir), ("/elsewhere", workdir)]
+
+
+def test_videos_are_scored_from_their_files_alone(whole, data_dir, tmp_path):
+  run = shutil.copytree(whole, tmp_path / "run")
+  experiment = open_experiment(tiny(data_dir))
+  assert demo.score_as_own(experiment, run, count=1) == 0
+  (video,) = (run / "videos").glob("*.npy")
+  (found,) = json.loads((run / "scored" / "results.json").read_text())["videos"]
+  assert found["name"] == video.stem
+  assert (run / "scored" / "timelines.png").exists()
+  with np.load(run / "results/selected/scores.npz") as truth:
+    frames = truth["frames"][truth["names"] == video.stem]
+  assert found["snippets"] == -(-int(frames[0]) // 16)
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""What the documents on scoring and serving name exists."""
+"""What the documents on extraction, scoring and serving name exists."""
 
 import importlib.util
 import re
@@ -9,16 +9,25 @@ import pytest
 
 from tests.runs import run_command
 
-COMMANDS = {"docs/scoring.md": "score", "docs/serving.md": "export"}
+COMMANDS = {
+  "docs/extraction.md": (
+    "extract",
+    "prepare folder",
+    "main",
+    "convert video-weights",
+  ),
+  "docs/scoring.md": ("score",),
+  "docs/serving.md": ("export",),
+}
 
 
 @pytest.mark.parametrize("file", COMMANDS)
 def test_options_modules_and_files_exist(file):
   text = Path(file).read_text()
-  told = (
-    run_command(sys.executable, "-m", f"adplg_jax.{COMMANDS[file]}", "--help")
-    + "--plot"
-  )  # That of the benchmark.
+  told = "--plot"  # That of the benchmark.
+  for command in COMMANDS[file]:
+    words = f"-m adplg_jax.{command} --help".split()
+    told += run_command(sys.executable, *words)
   for option in set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", text)):
     assert option in told, option
   for module in re.findall(r"python -m ([\w.]+)", text):

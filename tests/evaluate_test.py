@@ -14,6 +14,7 @@ from adplg_jax.run.load_model import load_model
 from adplg_jax.scoring import scorer
 from tests import layouts
 from tests.runs import scores, select, tiny
+from tests.sidecars import write_sidecar
 
 
 def test_scores_do_not_depend_on_batching(whole, data_dir, tmp_path):
@@ -145,6 +146,37 @@ def test_another_data_set_may_have_any_number_of_segments(whole, tmp_path):
     found.append(outcome.last.results)
   assert found[0] == found[1] == found[2]
   assert found[0]["videos"] == 4
+
+
+def test_features_of_another_kind_are_refused(whole, tmp_path, monkeypatch):
+  manifest = layouts.write_manifest(
+    tmp_path / "manifest.csv", layouts.folder(tmp_path, width=16)
+  )
+  for path in tmp_path.glob("t*.npy"):
+    write_sidecar(path, kind="rocng:abababab")
+  layouts.prepare_folder(manifest, "other", 4, tmp_path / "data")
+  load = evaluate.from_checkpoint
+
+  def evaluated(kind):
+    monkeypatch.setattr(
+      evaluate,
+      "from_checkpoint",
+      lambda *args, **more: load(*args, **more)._replace(kind=kind),
+    )
+    return evaluate.evaluate_workdir(
+      whole,
+      "last",
+      config_file="folder:other",
+      data_dir=str(tmp_path / "data"),
+      output=tmp_path / "out",
+    )
+
+  with pytest.raises(
+    ValueError, match=r"folder/other .* 'rocng:abababab', but"
+  ):
+    evaluated("urdmu:abababab")
+  assert evaluated("rocng:abababab").last.results["videos"] == 4
+  assert evaluated("").last.results["videos"] == 4
 
 
 def test_features_are_normalised_as_in_training(tmp_path):

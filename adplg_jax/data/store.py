@@ -44,6 +44,8 @@ class Metadata:
     window: Frames that each snippet is extracted from; likewise.
     training_truth: Anomalous training videos whose spans are known; 0, too,
       where the data set was prepared before they were counted.
+    kind: What made the features, as `adplg_jax.extract` notes it beside them;
+      "" where that is not known.
   """
 
   feature_width: int
@@ -60,6 +62,7 @@ class Metadata:
   frames_per_snippet: int = 0
   window: int = 0
   training_truth: int = 0
+  kind: str = ""
 
 
 class Split(Sequence[dict[str, Any]]):

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from adplg_jax.data import schema
 from adplg_jax.prepare import scale as scale_lib
+from adplg_jax.prepare.feature_kinds import shared_kind
 from adplg_jax.prepare.findings import (
   UNCERTAIN,
   Findings,
@@ -29,6 +30,7 @@ class Checked(NamedTuple):
     incomplete: What it lacks of the complete data set, "" for nothing.
     summary: Lines on what was found.
     statistics: Of the training features; see `prepare.scale`.
+    kind: What made the features; see `prepare.feature_kinds`.
   """
 
   splits: dict[str, list[Video]]
@@ -36,6 +38,7 @@ class Checked(NamedTuple):
   incomplete: str
   summary: list[str]
   statistics: dict[str, Any] | None = None
+  kind: str = ""
 
 
 def check(collection: Collected, options: Options) -> Checked:
@@ -57,6 +60,7 @@ def check(collection: Collected, options: Options) -> Checked:
     collection.videos, findings, collection.rules, options.dtype, scale
   )
   statistics = scale.statistics(width)
+  kind = shared_kind(videos, findings)
   videos = collection.annotate(videos)
   for video in videos:
     check_frames(video, findings, collection.rules)
@@ -65,6 +69,8 @@ def check(collection: Collected, options: Options) -> Checked:
   summary = [*collection.summarize(videos)]
   if statistics is not None:
     summary.append(scale_lib.describe(statistics))
+  if kind:
+    summary.append(f"features of the kind {kind}")
   lengths = {video.snippets for video in videos}
   if len(lengths) == 1 and len(videos) > len(lengths):
     summary.append(
@@ -87,7 +93,7 @@ def check(collection: Collected, options: Options) -> Checked:
   splits = {name: [] for name in schema.SPLITS}
   for video in kept:
     splits[split_name(video)].append(video)
-  return Checked(splits, width, incomplete, summary, statistics)
+  return Checked(splits, width, incomplete, summary, statistics, kind)
 
 
 def _emptied(videos: Sequence[Video], dropped: Collection[str]) -> str:

@@ -20,6 +20,7 @@ KINDS: Mapping[str, str] = {
   "not-finite": "files with NaN or infinity",
   "zero-rows": "files with rows that are all zero",
   "dead-features": "features that say nothing",
+  "mixed-kinds": "videos whose features were made in another way",
   "same-content": "training videos with the features of a test video",
   "unknown-name": "file names that are not of the data set's form",
   "unknown-class": "videos of an unknown class",

@@ -125,18 +125,23 @@ def _row(relative: Path, path: Path, findings: Findings) -> _Row | None:
   for part in relative.parts[:-1]:
     for word in words(part):
       stream = word if word in STREAMS else stream
-  told = words(folders[0])
-  normal = "normal" in told and not set(told) & _NOT
+  category = category_of(folders[0])
   return {
     "path": str(relative),
-    "label": "normal" if normal else "anomalous",
+    "label": "normal" if category == "normal" else "anomalous",
     "split": split,
     "video": f"{split}/{folders[0]}/{stem}",
     "stream": stream,
     "crop": crop,
-    "category": "normal" if normal else folders[0],
+    "category": category,
     "spans": "",
   }
+
+
+def category_of(folder: str) -> str:
+  """The class of the videos in a folder of this name: normal, or the name."""
+  told = set(words(folder))
+  return "normal" if "normal" in told and not told & _NOT else folder
 
 
 def parse_stem(stem: str) -> tuple[str, str, str]:

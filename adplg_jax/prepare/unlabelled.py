@@ -156,6 +156,7 @@ def _find_files(
       except PreparationError as error:
         findings.add("unreadable", given, str(error).removeprefix(f"{path}: "))
         continue
+      others = _unexpected(files, others)
       if others:
         findings.note(
           f"files passed over, such as {others[0]}: {describe(others[0])}",
@@ -165,6 +166,17 @@ def _find_files(
       if file not in seen:
         seen.add(file)
         yield file, root
+
+
+def _unexpected(files: Sequence[Path], others: Sequence[Path]) -> list[Path]:
+  """Other files than sidecars of features and a manifest."""
+  features = {file.with_suffix("") for file in files}
+  return [
+    path
+    for path in others
+    if path.name != "manifest.csv"
+    and not (path.suffix == ".json" and path.with_suffix("") in features)
+  ]
 
 
 def _name(path: Path, root: Path, known: Known) -> _File:

@@ -75,6 +75,7 @@ def write(
     "window": _shared(videos, lambda v: v.window or v.frames_per_snippet),
     # Anomalous training videos of most sources have no spans, known or not.
     "training_truth": sum(bool(v.spans) for v in videos["train_anomalous"]),
+    "kind": checked.kind,
     "statistics": checked.statistics,
     "test_crops": splits["test"].crops,
     "training_crops": {

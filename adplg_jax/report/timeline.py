@@ -62,6 +62,8 @@ def draw(
   timelines: Sequence[Timeline],
   rule: IntervalRule,
   heading: str = "",
+  *,
+  interval: str = "anomalous interval",
 ) -> None:
   """Draws videos one below the other into one PNG.
 
@@ -70,6 +72,7 @@ def draw(
     timelines: The videos, at least one.
     rule: The thresholds.
     heading: What stands above.
+    interval: What an interval is called.
   """
   note_lacking("".join(timeline.video.name for timeline in timelines))
   count = len(timelines)
@@ -82,7 +85,7 @@ def draw(
     figure.suptitle(heading, x=0.01, ha="left", fontsize=13)
   axes = figure.subplots(count, 1, squeeze=False)[:, 0]
   for axis, timeline in zip(axes, timelines, strict=True):
-    _draw_timeline(axis, timeline, rule)
+    _draw_timeline(axis, timeline, rule, interval)
   seconds = timelines[-1].video.times.seconds is not None
   axes[-1].set_xlabel("time [min:s]" if seconds else "frame", fontsize=9)
   entries = {
@@ -102,7 +105,9 @@ def draw(
   write_atomically(path, buffer.getvalue())
 
 
-def _draw_timeline(axis: Axes, timeline: Timeline, rule: IntervalRule) -> None:
+def _draw_timeline(
+  axis: Axes, timeline: Timeline, rule: IntervalRule, called: str
+) -> None:
   """Scores over time, intervals shaded, true spans as a bar at the top."""
   video, times = timeline.video, timeline.video.times
   edges = times.frames if times.seconds is None else times.seconds
@@ -113,7 +118,7 @@ def _draw_timeline(axis: Axes, timeline: Timeline, rule: IntervalRule) -> None:
       color=POINT,
       alpha=0.22,
       lw=0,
-      label="anomalous interval",
+      label=called,
     )
     # However short it is, it can be seen.
     axis.plot(

@@ -7,8 +7,10 @@ and given back to the system at every step.
 import contextlib
 import ctypes
 
-# Parameters of glibc's mallopt, from malloc.h.
+# Parameters of glibc's mallopt, from malloc.h, and their values: nothing is
+# mapped by itself, nothing given back, and all threads share one arena.
 _M_TRIM_THRESHOLD, _M_MMAP_MAX, _M_ARENA_MAX = -1, -4, -8
+SETTINGS = ((_M_MMAP_MAX, 0), (_M_TRIM_THRESHOLD, -1), (_M_ARENA_MAX, 1))
 
 
 def keep_memory() -> None:
@@ -18,6 +20,5 @@ def keep_memory() -> None:
   """
   with contextlib.suppress(OSError, AttributeError):
     mallopt = ctypes.CDLL("libc.so.6").mallopt
-    mallopt(_M_MMAP_MAX, 0)
-    mallopt(_M_TRIM_THRESHOLD, -1)
-    mallopt(_M_ARENA_MAX, 1)
+    for parameter, value in SETTINGS:
+      mallopt(parameter, value)

@@ -31,6 +31,7 @@ class TrainedModel(NamedTuple):
     frames_per_snippet: Frames from one snippet's start to the next one's in the
       data set it was trained on; 0 where that is not known.
     window: Frames that each snippet was extracted from; likewise.
+    kind: What made the features it was trained on; "" where that is not known.
   """
 
   step: int
@@ -42,6 +43,7 @@ class TrainedModel(NamedTuple):
   selection: Selection | None
   frames_per_snippet: int = 0
   window: int = 0
+  kind: str = ""
 
 
 def load_model(
@@ -132,6 +134,7 @@ def from_checkpoint(
     selection=checkpoints.selection(step),
     frames_per_snippet=meta.get("frames_per_snippet", 0),
     window=meta.get("window", 0),
+    kind=meta.get("kind", ""),
   )
 
 
@@ -150,6 +153,7 @@ def model_meta(
   *,
   frames_per_snippet: int = 0,
   window: int = 0,
+  kind: str = "",
 ) -> dict[str, Any]:
   """What `load_model` reads from a checkpoint's meta data."""
   return {
@@ -159,4 +163,5 @@ def model_meta(
     "normalization": normalization.to_json(),
     "frames_per_snippet": frames_per_snippet,
     "window": window,
+    "kind": kind,
   }

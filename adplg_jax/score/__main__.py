@@ -53,13 +53,18 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
   if not (arguments.workdir or arguments.checkpoint):
     parser.error("give --workdir RUN, or --checkpoint RUN/checkpoints/STEP")
   inputs = arguments.features or arguments.manifest
-  if bool(inputs) == bool(arguments.follow):
-    parser.error("give --features PATH..., --manifest FILE, or --follow FILE")
+  if bool(inputs) + bool(arguments.videos) + bool(arguments.follow) != 1:
+    parser.error(
+      "give --features PATH..., --manifest FILE, --videos PATH..., or --follow "
+      "FILE"
+    )
   if bool(arguments.out) == bool(arguments.follow):
     parser.error(
-      "--out DIR goes with --features and --manifest; --follow writes to "
-      "standard output"
+      "--out DIR goes with --features, --manifest and --videos; --follow "
+      "writes to standard output"
     )
+  if arguments.videos and arguments.annotations:
+    parser.error("--annotations goes with --features; extract the videos first")
   if arguments.manifest and arguments.annotations:
     parser.error("give --manifest or --annotations, one of the two")
   return arguments
@@ -79,6 +84,8 @@ def _add_inputs(parser: argparse.ArgumentParser) -> None:
   add("--checkpoint", help="best, last or STEP [best]; or RUN/checkpoints/STEP")
   paths = {"nargs": "+", "type": Path, "default": [], "metavar": "PATH"}
   add("--features", **paths, help="feature files, and folders of them")
+  paths = {"nargs": "+", "default": [], "metavar": "PATH"}
+  add("--videos", **paths, help="video files, folders, patterns, addresses")
   add("--out", type=Path, metavar="DIR", help="folder of the results")
   add("--overwrite", action="store_true", help="another model's results, too")
   file = {"type": Path, "metavar": "FILE"}
@@ -86,10 +93,17 @@ def _add_inputs(parser: argparse.ArgumentParser) -> None:
   add("--annotations", **file, help="spans: a data set's, masks, or lines")
   ends = ("exclusive", "inclusive")
   add("--span-ends", choices=ends, default=ends[0], help="of these [exclusive]")
-  add("--fps", type=_positive, metavar="F", help="frames in a second")
+  add(
+    "--fps",
+    type=_positive,
+    metavar="F",
+    help="frames in a second; of videos: taken",
+  )
   number = {"type": _natural, "metavar": "N"}
   add("--frames-per-snippet", **number, help="[as the run's data, or else 16]")
   add("--kind", default="", help="what made the features, as i3d or clip")
+  add("--profile", help="of videos: how features are made [as the run's were]")
+  add("--weights", **file, help="of videos: those of the backbone [I3D's]")
   add("--window", **number, help="snippets scored at once [all it takes]")
   add("--overlap", **number, help="of windows, snippets [a quarter]")
 
@@ -114,7 +128,7 @@ def _add_following(parser: argparse.ArgumentParser) -> None:
   )
   add("--rows", choices=("text", "float32"), help="their form [by the suffix]")
   number = {"type": _natural, "metavar": "N"}
-  add("--crops", **number, default=1, help="in a row [%(default)s]")
+  add("--crops", **number, default=1, help="in a row, of a video [%(default)s]")
   add("--hop", **number, default=4, help="scored at a time [%(default)s]")
   ahead = {"type": int, "default": 8, "metavar": "N"}
   add("--look-ahead", **ahead, help="snippets waited for [%(default)s]")
@@ -148,27 +162,58 @@ def _run(arguments: argparse.Namespace) -> int:
     largest_gap=arguments.gap,
   )
   scorer, path = _load(arguments)
-  source = FeatureFiles(
-    Inputs(
-      tuple(arguments.features),
-      manifest=arguments.manifest,
-      annotations=arguments.annotations,
-      span_ends=arguments.span_ends,
-      fps=arguments.fps,
-      frames_per_snippet=arguments.frames_per_snippet,
-      kind=arguments.kind,
-    ),
-    scorer.model,
-  )
+  if arguments.videos:
+    source: Any = _videos(arguments, scorer)
+  else:
+    source = FeatureFiles(
+      Inputs(
+        tuple(arguments.features),
+        manifest=arguments.manifest,
+        annotations=arguments.annotations,
+        span_ends=arguments.span_ends,
+        fps=arguments.fps,
+        frames_per_snippet=arguments.frames_per_snippet,
+        kind=arguments.kind,
+      ),
+      scorer.model,
+    )
   outputs = Outputs(
     arguments.out,
     command.model_facts(scorer, path),
     overwrite=arguments.overwrite,
   )
   result = command.score_source(scorer, source, outputs, choice, path)
-  print("\n".join([*source.findings.note_lines(), result.text]))
+  notes = source.findings.note_lines() if arguments.features else []
+  print("\n".join([*notes, result.text]))
   print(f"results: {arguments.out}")
   return int(bool(result.failures) or not result.timelines)
+
+
+def _videos(arguments: argparse.Namespace, scorer: Any) -> Any:
+  """The videos of a command line, with what makes their features.
+
+  Raises:
+    ImportError: The extra `video` is not installed.
+    ValueError: No such profile or video, or features of another kind than the
+      model's.
+  """
+  from adplg_jax.score.video_files import VideoFiles
+  from adplg_jax.video.backbones import load_backbone
+  from adplg_jax.video.extraction import Extractor
+  from adplg_jax.video.profiles import DEFAULT, PROFILES, find_profile
+
+  own = scorer.kind.partition(":")[0]
+  usual = own if own in PROFILES else DEFAULT
+  profile = find_profile(arguments.profile or usual)
+  extractor = Extractor(
+    profile,
+    load_backbone(profile, arguments.weights),
+    crops=arguments.crops,
+    fps=arguments.fps,
+  )
+  # Before hours of decoding.
+  scorer.check_kind(extractor.kind)
+  return VideoFiles(arguments.videos, extractor)
 
 
 def _follow(arguments: argparse.Namespace) -> int:

@@ -8,6 +8,7 @@ import numpy as np
 
 from adplg_jax.prepare import registry
 from adplg_jax.prepare.feature_files import FeatureFileError
+from adplg_jax.prepare.feature_kinds import kind_of, known_sidecar
 from adplg_jax.prepare.findings import Findings
 from adplg_jax.prepare.known_spans import (
   by_file,
@@ -23,7 +24,9 @@ from adplg_jax.run.load_model import TrainedModel
 from adplg_jax.scoring.sequence import (
   Failure,
   FeatureSequence,
+  Times,
   Truth,
+  noted_times,
   regular_times,
 )
 
@@ -44,7 +47,7 @@ class Inputs:
     fps: Frames in a second.
     frames_per_snippet: Frames from one snippet's start to the next one's, None
       for what the model's data set says, or else 16.
-    kind: What made the features; "" where that is not known.
+    kind: What made the features, where no sidecar says so; "" for not known.
   """
 
   features: tuple[Path, ...] = ()
@@ -137,22 +140,39 @@ class FeatureFiles:
     video = dataclasses.replace(video, snippets=snippets)
     annotated = self._annotate(video, findings)
     known = annotated or video
+    times, fps = self._times(known, snippets)
     sequence = FeatureSequence(
       video.name,
       features,
-      regular_times(
-        snippets,
-        known.frames_per_snippet,
-        window=known.window,
-        frames=known.total_frames,
-        fps=self._inputs.fps,
-      ),
+      times,
       files=tuple(dict.fromkeys(crop.where() for crop in video.crops)),
-      kind=self._inputs.kind,
-      fps=self._inputs.fps,
+      kind=kind_of(video) or self._inputs.kind,
+      fps=fps,
       truth=annotated and _truth(annotated),
     )
     return [*_failures(findings), sequence]
+
+  def _times(self, video: Video, snippets: int) -> tuple[Times, float | None]:
+    """Times of a video's snippets, and its frames in a second, if known.
+
+    Seconds are those of the sidecar, unless a frame rate is given.
+    """
+    times = regular_times(
+      snippets,
+      video.frames_per_snippet,
+      window=video.window,
+      frames=video.total_frames,
+      fps=self._inputs.fps,
+    )
+    sidecar = known_sidecar(Path(video.crops[0].where()))
+    if (
+      sidecar is None
+      or self._inputs.fps is not None
+      or len(sidecar.seconds) != snippets
+    ):
+      return times, self._inputs.fps
+    seconds = noted_times(sidecar).seconds
+    return dataclasses.replace(times, seconds=seconds), sidecar.frame_rate
 
 
 def _failures(findings: Findings) -> list[Failure]:

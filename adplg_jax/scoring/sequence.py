@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from adplg_jax.data.frames import frame_labels
+from adplg_jax.data.sidecar import Sidecar
 from adplg_jax.scoring.metrics import VideoScore
 
 
@@ -62,6 +63,23 @@ def regular_times(
   edges = np.clip(edges + (window - frames_per_snippet) // 2, 0, frames)
   edges[0], edges[-1] = 0, frames
   return Times(edges, None if fps is None else edges / fps)
+
+
+def noted_times(sidecar: Sidecar) -> Times:
+  """Times of snippets as extraction noted them beside their features.
+
+  Args:
+    sidecar: What it noted.
+
+  Returns:
+    The times; each snippet ends where the next one begins.
+  """
+  snippets, step = len(sidecar.seconds), sidecar.frames_per_snippet
+  starts = [start for start, _ in sidecar.seconds]
+  return Times(
+    np.arange(snippets + 1) * step,
+    np.array([*starts, sidecar.seconds[-1][1]]),
+  )
 
 
 class Truth(NamedTuple):

@@ -87,7 +87,7 @@ class TrainedScorer:
         f"{self.window // 2}, half a window."
       )
     variant = model.config.data.variant
-    self.kind = variant if variant in _KINDS else ""
+    self.kind = model.kind or (variant if variant in _KINDS else "")
     self._mesh = sharding.make_mesh()
     self._score = scorer.make_scorer(
       method_lib.from_config(

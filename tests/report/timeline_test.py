@@ -33,8 +33,8 @@ def drawn(monkeypatch, tmp_path):
 
   monkeypatch.setattr(Figure, "savefig", keep)
 
-  def draw(timelines, heading=""):
-    timeline.draw(tmp_path / "t.png", timelines, RULE, heading)
+  def draw(timelines, heading="", **names):
+    timeline.draw(tmp_path / "t.png", timelines, RULE, heading, **names)
     assert (tmp_path / "t.png").read_bytes().startswith(b"\x89PNG")
     assert [file.name for file in tmp_path.iterdir()] == ["t.png"]
     return figures[-1]
@@ -50,6 +50,12 @@ def shaded(axis, label):
       box = patch.get_extents().transformed(axis.transData.inverted())
       found.append((round(box.x0, 3), round(box.x1, 3)))
   return found
+
+
+def test_intervals_may_be_called_something_else(drawn):
+  (axis,) = drawn([make()], interval="rare").axes
+  assert shaded(axis, "rare") == [(40, 80)]
+  assert shaded(axis, "anomalous interval") == []
 
 
 def test_scores_thresholds_and_intervals_over_seconds(drawn):

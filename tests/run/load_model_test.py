@@ -119,6 +119,7 @@ def test_meta_is_what_json_keeps():
   assert stored["feature_width"] == 16
   assert stored["categories"] == ["Arson", "Fight"]
   assert stored["config"]["data_dir"] == "/data"
+  assert stored["kind"] == ""
 
 
 @pytest.mark.parametrize("name", ["", "results", "checkpoints", "none"])

@@ -11,6 +11,7 @@ from adplg_jax.run.load_model import load_model
 from adplg_jax.score.feature_files import FeatureFiles, Inputs
 from adplg_jax.scoring.sequence import Failure
 from tests import layouts
+from tests.sidecars import write_sidecar
 
 
 @pytest.fixture(scope="module")
@@ -118,6 +119,38 @@ def test_annotations_and_those_that_do_not_fit(model, tmp_path):
   assert failure.where == "w" and "does not fit" in failure.reason
   with pytest.raises(PreparationError, match="cannot be read"):
     read(model, tmp_path, annotations=tmp_path / "missing")
+
+
+def test_sidecars_tell_kind_and_seconds(model, tmp_path):
+  write(tmp_path, "a.npy", "b.npy", "c.npy")
+  seconds = ((0.0, 0.5), (0.5, 1.5), (1.5, 2.0), (2.0, 3.0))
+  write_sidecar(tmp_path / "a.npy", seconds=seconds, frame_rate=30.0)
+  write_sidecar(tmp_path / "b.npy", seconds=seconds[:2])  # Of other features.
+  found, failures = read(model, tmp_path, kind="i3d")
+  assert not failures
+  assert [v.kind for v in found.values()] == [
+    "rocng:abababab", "rocng:abababab", "i3d",
+  ]  # fmt: skip
+  times = found["a"].times
+  assert times.seconds.tolist() == [0, 0.5, 1.5, 2, 3] and found["a"].fps == 30
+  assert times.frames.tolist() == [0, 16, 32, 48, 64]
+  assert found["b"].times.seconds is None and found["b"].fps is None
+  # A frame rate that is given is the one that counts.
+  found, _ = read(model, tmp_path, fps=16.0)
+  assert found["a"].times.seconds.tolist() == [0, 1, 2, 3, 4]
+
+
+def test_sidecars_and_manifests_are_not_passed_over_with_a_note(
+  model, tmp_path
+):
+  write(tmp_path, "a.npy")
+  write_sidecar(tmp_path / "a.npy")
+  (tmp_path / "manifest.csv").touch()
+  source = FeatureFiles(Inputs((tmp_path,)), model)
+  assert source.findings.note_lines() == []
+  (tmp_path / "b.json").touch()
+  source = FeatureFiles(Inputs((tmp_path,)), model)
+  assert "b.json" in source.findings.note_lines()[0]
 
 
 def test_inputs_are_plain():

@@ -1,5 +1,7 @@
 """Times of snippets; scored videos as the metrics take them."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -9,8 +11,10 @@ from adplg_jax.scoring import metrics
 from adplg_jax.scoring.sequence import (
   ScoredSequence,
   Truth,
+  noted_times,
   regular_times,
 )
+from tests.sidecars import SIDECAR
 
 
 @given(
@@ -25,6 +29,15 @@ def test_each_frame_has_the_score_that_the_metrics_give_it(
   video = ScoredSequence("v", scores, times)
   want = metrics.frame_scores(scores, step, frames, window=window)
   np.testing.assert_array_equal(video.frame_scores(), want)
+
+
+def test_times_that_extraction_noted():
+  seconds = ((0.0, 0.5), (0.5, 1.5), (1.5, 2.0))
+  sidecar = dataclasses.replace(SIDECAR, seconds=seconds, frames_per_snippet=8)
+  times = noted_times(sidecar)
+  assert times.frames.tolist() == [0, 8, 16, 24]
+  assert times.seconds.tolist() == [0, 0.5, 1.5, 2]
+  assert times.duration == 2
 
 
 def test_times_in_frames_and_seconds():

@@ -12,7 +12,7 @@ from adplg_jax import main
 from adplg_jax.data import store
 from adplg_jax.experiment import open_experiment
 from adplg_jax.scoring import metrics
-from adplg_jax.scoring.trained import as_crops, load_scorer
+from adplg_jax.scoring.trained import TrainedScorer, as_crops, load_scorer
 from adplg_jax.scoring.windows import blend, window_starts
 from tests.runs import scores, tiny
 
@@ -158,6 +158,16 @@ def test_another_kind_is_refused_where_it_is_known(whole):
   scorer.check_kind("i3d")
   with pytest.raises(ValueError, match=r"of the kind 'clip', but .* 'i3d'"):
     scorer.check_kind("clip")
+
+
+def test_the_kind_is_what_training_noted(whole):
+  model = load_scorer(whole).model
+  scorer = TrainedScorer(model._replace(kind="rocng:abababab"))
+  with pytest.raises(ValueError, match="kind 'urdmu:abababab', but"):
+    scorer.check_kind("urdmu:abababab")
+  with pytest.raises(ValueError, match=r"kind 'rocng:01', .* 'rocng:abababab'"):
+    scorer.check_kind("rocng:01")
+  scorer.check_kind("rocng:abababab")
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+"""Command line that extracts features of videos."""

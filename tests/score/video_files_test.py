@@ -1,0 +1,140 @@
+"""Videos to scores in one command, with a backbone that is a mean."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+
+from adplg_jax import main
+from adplg_jax.configs import folder as folder_config
+from adplg_jax.extract import __main__ as extract
+from adplg_jax.prepare import __main__ as prepare
+from adplg_jax.score import __main__ as score
+from tests.runs import TINY
+from tests.video.clips import ramp, write_video
+from tests.video.stub import SHA256, replace_weights
+
+
+@pytest.fixture
+def weights(monkeypatch):
+  return replace_weights(monkeypatch)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+  """Folders of videos, extracted, prepared and trained on: a run."""
+  root = tmp_path_factory.mktemp("videos")
+  for index, name in enumerate(
+    ("normal/a", "normal/b", "normal/c", "Fire/d", "Fire/e", "Fire/f")
+  ):
+    path = root / "clips" / f"{name}.mkv"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_video(path, [ramp((7 * index + n) % 50) for n in range(64)])
+  with pytest.MonkeyPatch.context() as patch:
+    replace_weights(patch)
+    call(extract.main, "--videos", root / "clips", "--out", root / "features")
+  manifest = root / "features" / "manifest.csv"
+  rows = list(csv.DictReader(manifest.read_text().splitlines()))
+  with manifest.open("w") as file:
+    writer = csv.DictWriter(file, rows[0].keys())
+    writer.writeheader()
+    for number, row in enumerate(rows):
+      # The last of each class is to test.
+      writer.writerow(row | {"split": "test" if number % 3 == 2 else "train"})
+  call(
+    *(prepare.main, "folder", "--name", "own", "--manifest", manifest),
+    *("--data_dir", root / "data", "--segments", 8),
+  )
+  config = folder_config.get_config("own")
+  changes = {
+    **{k: v for k, v in TINY.items() if k != "data.variant"},
+    "data_dir": str(root / "data"),
+    "batch_size": 2,
+    "total_steps": 2,
+    "warm_up_steps": 1,
+  }
+  config.update_from_flattened_dict(changes)
+  assert main.run(config, str(root / "run")) == 0
+  return root
+
+
+def call(command, *words, code=0):
+  assert command([str(word) for word in words]) == code
+
+
+NUMBERS = ("start_seconds", "end_seconds", "score")
+
+
+def scores(folder):
+  return {
+    file.stem: [
+      tuple(
+        map(float, (row["start_seconds"], row["end_seconds"], row["score"]))
+      )
+      for row in csv.DictReader(file.read_text().splitlines())
+    ]
+    for file in sorted((folder / "videos").rglob("*.csv"))
+  }
+
+
+def test_videos_are_scored_as_their_features_are(run, weights, tmp_path):
+  """In one pass: the same scores, at the seconds of the video."""
+  common = "--workdir", run / "run", "--out"
+  call(score.main, *common, tmp_path / "one", "--videos", run / "clips")
+  call(score.main, *common, tmp_path / "two", "--features", run / "features")
+  one, two = scores(tmp_path / "one"), scores(tmp_path / "two")
+  assert one.keys() == two.keys() and len(one) == 6
+  for name, rows in one.items():
+    np.testing.assert_allclose(rows, two[name], atol=1e-6)
+  # 64 frames at 25 a second.
+  np.testing.assert_allclose(
+    [row[:2] for row in one["a"]],
+    [(0, 0.64), (0.64, 1.28), (1.28, 1.92), (1.92, 2.56)],
+  )
+  assert weights.asked == [("kinetics-scratch", None)]
+
+
+def test_a_bad_video_is_named_and_the_others_scored(
+  run, weights, tmp_path, capsys
+):
+  clips = tmp_path / "clips"
+  clips.mkdir()
+  write_video(clips / "good.mkv", [ramp(n) for n in range(40)])
+  (clips / "bad.mp4").write_bytes(b"no video")
+  out = tmp_path / "out"
+  words = ["--workdir", run / "run", "--out", out, "--videos", clips]
+  call(score.main, *words, code=1)
+  found = json.loads((out / "results.json").read_text())
+  assert [video["name"] for video in found["videos"]] == ["good"]
+  (failure,) = found["failures"]
+  assert failure["where"] == str(clips / "bad.mp4")
+  assert "bad.mp4" in capsys.readouterr().err
+
+
+def test_features_of_other_weights_are_refused_at_once(
+  run, weights, tmp_path, capsys
+):
+  weights.sha256 = "cd" * 32
+  words = ["--workdir", run / "run", "--out", tmp_path / "out"]
+  call(score.main, *words, "--videos", run / "clips", code=1)
+  said = capsys.readouterr().err
+  assert f"'kinetics-scratch:{'cd' * 4}', but the model was trained" in said
+  assert f"'kinetics-scratch:{SHA256[:8]}'" in said
+  assert not (tmp_path / "out").exists()
+
+
+def test_the_profile_is_that_of_the_runs_features(run, weights, tmp_path):
+  words = ["--workdir", run / "run", "--out", tmp_path / "out"]
+  words += ["--videos", run / "clips", "--profile", "rocng"]
+  call(score.main, *words, code=1)
+  assert weights.asked == [("rocng", None)]
+
+
+@pytest.mark.parametrize(
+  "words", [["--features", "F"], ["--follow", "-"], ["--annotations", "A"]]
+)
+def test_videos_exclude_other_inputs(words, capsys):
+  with pytest.raises(SystemExit):
+    score.main(["--workdir", "R", "--out", "O", "--videos", "V", *words])
+  assert "error: " in capsys.readouterr().err
