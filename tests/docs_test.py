@@ -1,4 +1,4 @@
-"""What the documents on extraction, scoring and serving name exists."""
+"""What the documents on these commands name exists."""
 
 import importlib.util
 import re
@@ -16,6 +16,7 @@ COMMANDS = {
     "main",
     "convert video-weights",
   ),
+  "docs/report.md": ("report", "main", "prepare folder"),
   "docs/scoring.md": ("score",),
   "docs/serving.md": ("export",),
 }

@@ -1808,6 +1808,75 @@ BACKBONE = [
   ),
 ]
 
+REPORT = [
+  *_faults(
+    "report/page.py",
+    "report/page",
+    (
+      "contents_end_their_element",
+      'return text.replace("<", "\\\\u003c")',
+      "return text",
+      "test_the_contents_come_back_as_they_were",
+    ),
+  ),
+  *_faults(
+    "report/operating.py",
+    "report/operating",
+    (
+      "best_f1_is_thinned_away",
+      "        [int(np.argmax(f1))],\n",
+      "        [0],\n",
+      "test_few_points_of_a_long_split_keep_its_areas_and_best_f1",
+    ),
+    (
+      "ties_are_misranked",
+      "(below + to) / 2",
+      "below",
+      "test_what_is_misranked_adds_up_to_the_auc",
+    ),
+  ),
+  *_faults(
+    "report/thinning.py",
+    "report/thinning",
+    (
+      "envelope_of_one_side",
+      "np.maximum.reduceat",
+      "np.minimum.reduceat",
+      "test_the_extremes_of_a_long_video_are_kept",
+    ),
+  ),
+  *_faults(
+    "report/label_memory.py",
+    "report/label_memory",
+    (
+      "labels_of_another_data_set",
+      "if facts.fingerprint != fingerprint:",
+      "if False:",
+      "test_another_data_set_of_the_same_name_is_not_taken",
+    ),
+  ),
+  *_faults(
+    "pseudo_labels.py",
+    "pseudo_labels",
+    (
+      "quality_counts_hard_snippets",
+      "counted = ~labels.hard & jnp.isfinite(truth)",
+      "counted = jnp.isfinite(truth)",
+      "test_the_quality_of_labels",
+    ),
+  ),
+  *_faults(
+    "prepare/segments.py",
+    "prepare/segments",
+    (
+      "truth_ignores_the_window",
+      "(window - step) // 2",
+      "0",
+      "test_the_truth_of_segments",
+    ),
+  ),
+]
+
 FAULTS: tuple[Fault, ...] = (
   *LOSSES,
   *PSEUDO_LABELS,
@@ -1826,6 +1895,7 @@ FAULTS: tuple[Fault, ...] = (
   *PREPARE,
   *NORMALIZE,
   *SCORE,
+  *REPORT,
   *VIDEO,
   *EXTRACT,
   *BACKBONE,

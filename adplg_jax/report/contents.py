@@ -110,7 +110,10 @@ def _run(run: Run, files: RunFiles, most: int, room: int) -> dict[str, Any]:
     "name": run.name,
     "folder": str(run.folder),
     "training": _series(files.steps),
-    "evaluations": files.evaluations,
+    "evaluations": [
+      {k: v for k, v in line.items() if not isinstance(v, (dict, str))}
+      for line in files.evaluations
+    ],
     "metrics": {
       which: {"step": found["step"], **scalars(found)}
       for which, found in files.results.items()
