@@ -27,6 +27,26 @@ def step_decay(
   return schedule
 
 
+def learning_rate_at(
+  update: int,
+  *,
+  learning_rate: float,
+  decay_factor: float | None = None,
+  decay_every: int = 1,
+) -> float:
+  """The learning rate of an update, as `adam_with_l2` schedules it.
+
+  Args:
+    update: Which, from 0 on.
+    learning_rate: See `adam_with_l2`.
+    decay_factor: Likewise.
+    decay_every: Likewise.
+  """
+  if decay_factor is None:
+    return learning_rate
+  return learning_rate * decay_factor ** (update // decay_every)
+
+
 def coupled_l2(
   weight_decay: float, decayed_positions: int | None = None
 ) -> optax.GradientTransformation:

@@ -18,6 +18,7 @@ from adplg_jax.dispatch import (
   state_of,
 )
 from adplg_jax.experiment import Experiment, open_experiment, set_up_jax
+from adplg_jax.optimizer import learning_rate_at
 from adplg_jax.report import console, picture
 from adplg_jax.report.learning import LearningWatch
 from adplg_jax.run import sharding
@@ -319,7 +320,11 @@ class _Training:
     metric = selection_metric(config, results)
     # Not defined for one class only: no checkpoint is better than another.
     value = -1.0 if results[metric] is None else results[metric]
-    run.writer.write_evaluation(step, run.scored.results | {"selection": value})
+    run.writer.write_evaluation(
+      step,
+      run.scored.results | {"selection": value},
+      functools.partial(picture.draw_timelines, run.scored),
+    )
     run.selection = Selection(
       value, f"{metric} on the {config.selection.split} split"
     )
@@ -392,9 +397,22 @@ class _Training:
       if jax.process_index() == 0:
         run.watch.see_step(step, values)
       if wait:
-        run.writer.write(step, values | wait)
+        run.writer.write(step, values | self._learning_rates(step) | wait)
       else:
         run.writer.advance(step)
+
+  def _learning_rates(self, step: int) -> dict[str, float]:
+    """Those of a step's updates; 0 where there is none, in the warm-up."""
+    rates = {"video": 0.0, "snippet": 0.0}
+    for branch, first in (
+      ("video", 1),
+      ("snippet", 1 + self.config.warm_up_steps),
+    ):
+      settings = dict(self.config[branch].optimizer)
+      del settings["weight_decay"]
+      if step >= first:
+        rates[branch] = learning_rate_at(step - first, **settings)
+    return {f"learning_rate/{k}_branch": rate for k, rate in rates.items()}
 
   def _check_finite(
     self, run: _Run, step: int, values: dict[str, float]

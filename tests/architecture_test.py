@@ -53,6 +53,7 @@ ALLOWED = {
   "train": (
     "dispatch",
     "experiment",
+    "optimizer",
     "report",
     "run",
     "scoring",

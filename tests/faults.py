@@ -1810,7 +1810,7 @@ BACKBONE = [
 
 REPORT = [
   *_faults(
-    "report/page.py",
+    "report/page",
     "report/page",
     (
       "contents_end_their_element",
@@ -1820,7 +1820,7 @@ REPORT = [
     ),
   ),
   *_faults(
-    "report/operating.py",
+    "report/operating",
     "report/operating",
     (
       "best_f1_is_thinned_away",
@@ -1836,7 +1836,7 @@ REPORT = [
     ),
   ),
   *_faults(
-    "report/thinning.py",
+    "report/thinning",
     "report/thinning",
     (
       "envelope_of_one_side",
@@ -1846,7 +1846,7 @@ REPORT = [
     ),
   ),
   *_faults(
-    "report/label_memory.py",
+    "report/label_memory",
     "report/label_memory",
     (
       "labels_of_another_data_set",
@@ -1856,7 +1856,7 @@ REPORT = [
     ),
   ),
   *_faults(
-    "pseudo_labels.py",
+    "pseudo_labels",
     "pseudo_labels",
     (
       "quality_counts_hard_snippets",
@@ -1866,7 +1866,7 @@ REPORT = [
     ),
   ),
   *_faults(
-    "prepare/segments.py",
+    "prepare/segments",
     "prepare/segments",
     (
       "truth_ignores_the_window",

@@ -53,3 +53,12 @@ def test_unseen_positions_decay_only_officially():
   assert (fixed["local_2"]["position"][:4] < 0.8).all()
   np.testing.assert_array_equal(fixed["local_2"]["position"][4:], 1)
   assert (fixed["local_2"]["norm"]["scale"] < 0.8).all()
+
+
+def test_the_rate_that_is_told_is_the_schedules():
+  decay = {"learning_rate": 0.1, "decay_factor": 0.5, "decay_every": 4}
+  schedule = optimizer.step_decay(0.1, 0.5, 4)
+  for update in range(10):
+    told = optimizer.learning_rate_at(update, **decay)
+    np.testing.assert_allclose(told, schedule(jnp.array(update)), rtol=1e-6)
+  assert optimizer.learning_rate_at(7, learning_rate=0.1) == 0.1

@@ -139,6 +139,26 @@ def test_metrics_and_evaluations_come_in_their_rhythm(data_dir, tmp_path):
   assert stored["chosen_by"] == "frame_ap_step on the test split"
 
 
+def test_learning_rates_are_those_of_each_steps_updates(data_dir, tmp_path):
+  config = tiny(
+    data_dir,
+    **{
+      "total_steps": 6,
+      "snippet.optimizer.decay_every": 2,
+      "snippet.optimizer.decay_factor": 0.5,
+    },
+  )
+  assert main.run(config, str(tmp_path)) == 0
+  steps = [line for line in lines(tmp_path) if "evaluation" not in line]
+  rate = config.snippet.optimizer.learning_rate
+  assert [line["learning_rate/snippet_branch"] for line in steps] == [
+    *[0, 0, rate, rate],
+    *[rate / 2, rate / 2],
+  ]
+  first = {line["learning_rate/video_branch"] for line in steps}
+  assert first == {config.video.optimizer.learning_rate}
+
+
 def test_features_read_when_needed_train_the_same(
   whole, data_dir, tmp_path, monkeypatch
 ):

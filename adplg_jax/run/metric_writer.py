@@ -4,7 +4,7 @@ import contextlib
 import json
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +42,7 @@ _SHOWN = {
 }
 # Each flush of the events waits for the disk.
 _FLUSH_SECONDS = 5.0
+_THROUGHPUT_SECONDS = 10.0
 
 
 class MetricWriter:
@@ -95,6 +96,7 @@ class MetricWriter:
       self._events = _Events(events, first_step)
     with self._refusals_named(path):
       self._lines = path.open("a", encoding="utf-8")
+    self._told = time.monotonic(), first_step
     # Not a line every half second where the output is a log file.
     seconds = 0.5 if sys.stderr.isatty() else 30.0
     self._bar = tqdm(
@@ -125,7 +127,7 @@ class MetricWriter:
     now = time.time()
     self._write_line({"step": step, "time": now, **scalars})
     with self._refusals_named(self._events.folder):
-      self._events.write(step, now, scalars)
+      self._events.write(step, now, {**scalars, **self._throughput(step)})
     shown = {
       short: f"{scalars[name]:.3f}"
       for name, short in _SHOWN.items()
@@ -134,15 +136,38 @@ class MetricWriter:
     self._bar.set_postfix(shown, refresh=False)
     self.advance(step)
 
+  def _throughput(self, step: int) -> dict[str, float]:
+    """Steps a second since it was last told, some seconds ago; else nothing.
+
+    Steps that were dispatched together are written together, so that the time
+    from one line to the next says nothing.
+    """
+    then, before = self._told
+    seconds = time.monotonic() - then
+    if seconds < _THROUGHPUT_SECONDS:
+      return {}
+    self._told = time.monotonic(), step
+    return {"steps_per_second": (step - before) / seconds}
+
   def advance(self, step: int) -> None:
     """Moves the bar to a step that is done."""
     if self._enabled:
       self._bar.update(step - self._bar.n)
 
-  def write_evaluation(self, step: int, results: Mapping[str, Any]) -> None:
+  def write_evaluation(
+    self,
+    step: int,
+    results: Mapping[str, Any],
+    draw: Callable[[], bytes] | None = None,
+  ) -> None:
     """Writes the metrics of an evaluation, and shows them above the bar.
 
     One that an interrupted run has written for this step stays as it is.
+
+    Args:
+      step: Steps that were done.
+      results: The metrics.
+      draw: Gives a picture of the evaluation, a PNG, for TensorBoard.
 
     Raises:
       WorkdirError: The disk takes no more.
@@ -157,8 +182,9 @@ class MetricWriter:
         {"step": step, "time": now, "evaluation": True, **results}
       )
       with self._refusals_named(self._events.folder):
-        tags = {f"test/{name}": value for name, value in scalars.items()}
-        self._events.write(step, now, tags)
+        self._events.write(step, now, dict(_numbers("test", results)))
+        if draw is not None:
+          self._events.write_picture(step, now, "test/timelines", draw())
         self._events.flush()
     shown = "  ".join(
       f"{name} {scalars[name]:.4f}"
@@ -230,6 +256,13 @@ class _Events:
     if time.monotonic() - self._flushed > _FLUSH_SECONDS:
       self.flush()
 
+  def write_picture(self, step: int, now: float, tag: str, png: bytes) -> None:
+    """One event with a picture."""
+    image = Summary.Image(encoded_image_string=png, colorspace=3)
+    value = Summary.Value(tag=tag, image=image)
+    event = Event(wall_time=now, step=step, summary=Summary(value=[value]))
+    self._writer.write_event(event)
+
   def flush(self) -> None:
     """Waits until everything is on disk."""
     self._writer.flush()
@@ -238,6 +271,15 @@ class _Events:
   def close(self) -> None:
     """Flushes and closes the file."""
     self._writer.close()
+
+
+def _numbers(name: str, value: Any) -> Iterator[tuple[str, float]]:
+  """The measures among nested results, by their paths."""
+  if isinstance(value, Mapping):
+    for key, inner in value.items():
+      yield from _numbers(f"{name}/{key}", inner)
+  elif isinstance(value, float):
+    yield name, value
 
 
 def _cut_after(path: Path, step: int) -> tuple[set[int], set[int]]:

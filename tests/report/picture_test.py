@@ -107,3 +107,9 @@ def test_no_escape_is_cut(monkeypatch, tmp_path):
   axes = drawn(monkeypatch, tmp_path, make_videos(name="监" * 40))
   title = axes[2].get_title(loc="left")
   assert title == "\\u76d1" * 5 + "…" + "\\u76d1" * 5 + "0 (Abuse)"
+
+
+def test_timelines_alone_are_a_png():
+  found = picture.draw_timelines(scored(make_videos()))
+  assert found.startswith(b"\x89PNG")
+  assert len(found) < 200_000

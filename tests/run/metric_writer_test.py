@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from tensorboardX.proto.event_pb2 import Event, SessionLog
 
+from adplg_jax.run import metric_writer
 from adplg_jax.run.metric_writer import MetricWriter
 from adplg_jax.run.workdir import WorkdirError
 
@@ -127,6 +128,49 @@ def test_tensorboard_gets_all_scalars(tmp_path):
     (2, "labels/hard"): pytest.approx(0.25),
     (2, "test/frame_auc"): pytest.approx(0.52),
   }
+
+
+def test_tensorboard_gets_nested_measures_and_a_picture(tmp_path):
+  results = {"best_f1": {"f1": 0.5}, "undefined": {"a": "why"}, "videos": 3}
+  drawn = []
+
+  def draw():
+    drawn.append(1)
+    return b"PNG"
+
+  for _ in range(2):
+    # The second run repeats the evaluation: it is there already.
+    with MetricWriter(tmp_path, total_steps=2, first_step=2) as writer:
+      writer.write_evaluation(2, results, draw)
+  (value, picture) = [
+    value
+    for path in event_files(tmp_path)
+    for event in events(path)
+    for value in event.summary.value
+  ]
+  assert (value.tag, value.simple_value) == ("test/best_f1/f1", 0.5)
+  assert picture.tag == "test/timelines"
+  assert picture.image.encoded_image_string == b"PNG"
+  assert drawn == [1]
+
+
+def test_throughput_is_told_now_and_then(tmp_path, monkeypatch):
+  clock = [100.0]
+  monkeypatch.setattr(metric_writer.time, "monotonic", lambda: clock[0])
+  with MetricWriter(tmp_path, total_steps=60) as writer:
+    for step in range(1, 61):
+      # All of twenty steps at once.
+      clock[0] += 15.0 * (step % 20 == 1)
+      writer.write(step, {"loss": 1.0})
+  (path,) = event_files(tmp_path)
+  found = {
+    event.step: value.simple_value
+    for event in events(path)
+    for value in event.summary.value
+    if value.tag == "steps_per_second"
+  }
+  assert found == pytest.approx({1: 1 / 15, 21: 20 / 15, 41: 20 / 15})
+  assert "steps_per_second" not in lines(tmp_path)[0]
 
 
 @pytest.mark.parametrize("first_step", [0, 4])
