@@ -15,6 +15,7 @@ COMMANDS = {
     "prepare folder",
     "main",
     "convert video-weights",
+    "score",
   ),
   "docs/scoring.md": ("score",),
   "docs/serving.md": ("export",),
