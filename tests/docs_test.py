@@ -15,6 +15,7 @@ COMMANDS = {
     "prepare folder",
     "main",
     "convert video-weights",
+    "score",
   ),
   "docs/report.md": ("report", "main", "prepare folder"),
   "docs/scoring.md": ("score",),

@@ -50,8 +50,16 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
   _add_intervals(parser)
   _add_following(parser)
   arguments = parser.parse_args(argv)
-  if not (arguments.workdir or arguments.checkpoint):
-    parser.error("give --workdir RUN, or --checkpoint RUN/checkpoints/STEP")
+  model = arguments.workdir or arguments.checkpoint
+  if bool(model) == arguments.novelty:
+    parser.error(
+      "give --workdir RUN, or --checkpoint RUN/checkpoints/STEP, or --novelty, "
+      "which has no model"
+    )
+  if arguments.normal and not arguments.novelty:
+    parser.error("--normal goes with --novelty")
+  if arguments.follow and arguments.novelty:
+    parser.error("--follow goes with --workdir or --checkpoint")
   inputs = arguments.features or arguments.manifest
   if bool(inputs) + bool(arguments.videos) + bool(arguments.follow) != 1:
     parser.error(
@@ -81,6 +89,9 @@ def _add_inputs(parser: argparse.ArgumentParser) -> None:
   """Adds the options of the model, the videos and the results."""
   add = parser.add_argument
   add("--workdir", type=Path, metavar="RUN", help="folder of the run")
+  add("--novelty", action="store_true", help="no model: what is rare (docs)")
+  normal = {"nargs": "+", "default": [], "metavar": "PATH"}
+  add("--normal", **normal, help="of --novelty: normal videos [its own]")
   add("--checkpoint", help="best, last or STEP [best]; or RUN/checkpoints/STEP")
   paths = {"nargs": "+", "type": Path, "default": [], "metavar": "PATH"}
   add("--features", **paths, help="feature files, and folders of them")
@@ -151,7 +162,6 @@ def _positive(text: str) -> float:
 def _run(arguments: argparse.Namespace) -> int:
   """Scores, writes and prints; see `main`."""
   from adplg_jax.score import command
-  from adplg_jax.score.feature_files import FeatureFiles, Inputs
   from adplg_jax.score.outputs import Outputs
 
   choice = command.Choice(
@@ -161,48 +171,62 @@ def _run(arguments: argparse.Namespace) -> int:
     shortest=arguments.shortest,
     largest_gap=arguments.gap,
   )
-  scorer, path = _load(arguments)
-  if arguments.videos:
-    source: Any = _videos(arguments, scorer)
-  else:
-    source = FeatureFiles(
-      Inputs(
-        tuple(arguments.features),
-        manifest=arguments.manifest,
-        annotations=arguments.annotations,
-        span_ends=arguments.span_ends,
-        fps=arguments.fps,
-        frames_per_snippet=arguments.frames_per_snippet,
-        kind=arguments.kind,
-      ),
-      scorer.model,
-    )
+  detector, model = _detector(arguments)
+  source = _source(arguments, detector, model)
   outputs = Outputs(
-    arguments.out,
-    command.model_facts(scorer, path),
-    overwrite=arguments.overwrite,
+    arguments.out, detector.facts(), overwrite=arguments.overwrite
   )
-  result = command.score_source(scorer, source, outputs, choice, path)
-  notes = source.findings.note_lines() if arguments.features else []
-  print("\n".join([*notes, result.text]))
+  result = command.score_source(detector, source, outputs, choice)
+  print("\n".join([*source.notes(), result.text]))
   print(f"results: {arguments.out}")
   return int(bool(result.failures) or not result.timelines)
 
 
-def _videos(arguments: argparse.Namespace, scorer: Any) -> Any:
-  """The videos of a command line, with what makes their features.
+def _detector(arguments: argparse.Namespace) -> tuple[Any, Any]:
+  """What scores the videos, and its model, None where it has none."""
+  from adplg_jax.score.detectors import Novelty, Trained, from_normal
+
+  if arguments.novelty:
+    if not arguments.normal:
+      return Novelty(), None
+    normal = argparse.Namespace(**vars(arguments))
+    normal.manifest = normal.annotations = None
+    if arguments.videos:
+      normal.videos = arguments.normal
+    else:
+      normal.features = [Path(path) for path in arguments.normal]
+    return from_normal(_source(normal, Novelty(), None)), None
+  scorer, path = _load(arguments)
+  return Trained(scorer, path, path), scorer.model
+
+
+def _source(arguments: argparse.Namespace, detector: Any, model: Any) -> Any:
+  """The videos of a command line.
 
   Raises:
     ImportError: The extra `video` is not installed.
     ValueError: No such profile or video, or features of another kind than the
-      model's.
+      detector's.
   """
+  if not arguments.videos:
+    from adplg_jax.score.feature_files import FeatureFiles, Inputs
+
+    inputs = Inputs(
+      tuple(arguments.features),
+      manifest=arguments.manifest,
+      annotations=arguments.annotations,
+      span_ends=arguments.span_ends,
+      fps=arguments.fps,
+      frames_per_snippet=arguments.frames_per_snippet,
+      kind=arguments.kind,
+    )
+    return FeatureFiles(inputs, model)
   from adplg_jax.score.video_files import VideoFiles
   from adplg_jax.video.backbones import load_backbone
   from adplg_jax.video.extraction import Extractor
   from adplg_jax.video.profiles import DEFAULT, PROFILES, find_profile
 
-  own = scorer.kind.partition(":")[0]
+  own = detector.kind.partition(":")[0]
   usual = own if own in PROFILES else DEFAULT
   profile = find_profile(arguments.profile or usual)
   extractor = Extractor(
@@ -212,7 +236,7 @@ def _videos(arguments: argparse.Namespace, scorer: Any) -> Any:
     fps=arguments.fps,
   )
   # Before hours of decoding.
-  scorer.check_kind(extractor.kind)
+  detector.check_kind(extractor.kind)
   return VideoFiles(arguments.videos, extractor)
 
 

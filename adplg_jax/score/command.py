@@ -3,14 +3,13 @@
 import dataclasses
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from tqdm import tqdm
 
-import adplg_jax
 from adplg_jax.report import console, summary
 from adplg_jax.report.timeline import Timeline
+from adplg_jax.score.detectors import Detector
 from adplg_jax.score.outputs import Outputs
 from adplg_jax.scoring import metrics
 from adplg_jax.scoring.intervals import IntervalRule, find_intervals
@@ -21,12 +20,7 @@ from adplg_jax.scoring.sequence import (
   ScoredSequence,
   Source,
 )
-from adplg_jax.scoring.threshold import (
-  Threshold,
-  best_f1_threshold,
-  quantile_threshold,
-)
-from adplg_jax.scoring.trained import TrainedScorer
+from adplg_jax.scoring.threshold import Threshold, quantile_threshold
 
 # The threshold that keeps an interval, as a share of the one that opens it.
 _LOW_SHARE = 0.8
@@ -68,12 +62,8 @@ class Choice:
     high = 1.0 if self.threshold is None else self.threshold
     IntervalRule(high, self.low or 0.0, self.shortest, self.largest_gap)
 
-  def find(self, workdir: Path | None, model: Any) -> Threshold | None:
+  def find(self, detector: Detector) -> Threshold | None:
     """The threshold that opens an interval; None for a quantile.
-
-    Args:
-      workdir: The run's folder, if there is one.
-      model: The model.
 
     Raises:
       ValueError: The run's metrics are damaged, or `low` is above its
@@ -82,8 +72,8 @@ class Choice:
     found = None
     if self.threshold is not None:
       found = Threshold(self.threshold, "given by --threshold")
-    elif self.quantile is None and workdir is not None:
-      found = best_f1_threshold(workdir, model.config, model.step)
+    elif self.quantile is None:
+      found = detector.usual_threshold()
     if found is not None:
       self.rule(found.value)
     return found
@@ -118,35 +108,16 @@ class Result(NamedTuple):
   text: str
 
 
-def model_facts(scorer: TrainedScorer, path: Path) -> dict[str, Any]:
-  """The model as results.json names it."""
-  model = scorer.model
-  return {
-    "run": str(path.absolute()),
-    "step": model.step,
-    "fingerprint": scorer.fingerprint(),
-    "data": f"{model.config.data.builder}/{model.config.data.variant}",
-    "feature_width": model.feature_width,
-    "feature_kind": scorer.kind,
-    "version": adplg_jax.__version__,
-  }
-
-
 def score_source(
-  scorer: TrainedScorer,
-  source: Source,
-  outputs: Outputs,
-  choice: Choice,
-  workdir: Path | None,
+  detector: Detector, source: Source, outputs: Outputs, choice: Choice
 ) -> Result:
   """Scores all videos of a source and writes what was found.
 
   Args:
-    scorer: The model.
+    detector: What scores them.
     source: The videos.
     outputs: Where results are written.
     choice: How intervals are chosen.
-    workdir: The run's folder, for its threshold.
 
   Returns:
     What was scored, and what was not.
@@ -155,15 +126,15 @@ def score_source(
     OSError: The results cannot be written.
     ValueError: The threshold cannot be used.
   """
-  threshold = choice.find(workdir, scorer.model)
-  scored, failures = _score_all(scorer, source, outputs)
+  threshold = choice.find(detector)
+  scored, failures = _score_all(detector, source, outputs)
   threshold = threshold or choice.find_quantile(scored)
   rule = choice.rule(threshold.value)
   timelines = [
     Timeline(video, find_intervals(video.scores, rule))
     for video in sorted(scored, key=lambda video: (-video.peak, video.name))
   ]
-  measured, metric_lines = _measure(scorer.model, scored)
+  measured, metric_lines = _measure(detector, scored)
   outputs.finish(
     timelines,
     rule,
@@ -173,12 +144,12 @@ def score_source(
       "metrics": measured,
     },
   )
-  lines = _describe(scorer, timelines, rule, threshold, failures)
+  lines = _describe(detector, timelines, rule, threshold, failures)
   return Result(timelines, failures, "\n".join([*lines, *metric_lines]))
 
 
 def _score_all(
-  scorer: TrainedScorer, source: Source, outputs: Outputs
+  detector: Detector, source: Source, outputs: Outputs
 ) -> tuple[list[ScoredSequence], list[Failure]]:
   """Scores the videos, one after the other, and writes their csv files."""
   scored, failures = [], []
@@ -187,7 +158,7 @@ def _score_all(
   ) as bar:
     for item in source:
       if isinstance(item, FeatureSequence):
-        item = _score(scorer, item)
+        item = _score(detector, item)
         bar.update()
       if isinstance(item, ScoredSequence):
         outputs.write_scores(item)
@@ -199,12 +170,12 @@ def _score_all(
 
 
 def _score(
-  scorer: TrainedScorer, video: FeatureSequence
+  detector: Detector, video: FeatureSequence
 ) -> ScoredSequence | Failure:
   """A video's scores, or why there are none."""
   try:
-    scorer.check_kind(video.kind)
-    found = scorer.score_crops(video.features)
+    detector.check_kind(video.kind)
+    found = detector.score_crops(video.features)
   except ValueError as error:
     return Failure(", ".join(video.files[:1]) or video.name, str(error))
   return ScoredSequence(
@@ -221,16 +192,15 @@ def _score(
 
 
 def _measure(
-  model: Any, scored: Sequence[ScoredSequence]
+  detector: Detector, scored: Sequence[ScoredSequence]
 ) -> tuple[dict[str, Any] | None, list[str]]:
   """Metrics of the videos of which labels are known; None without any."""
-  span_ends = model.config.switches.span_ends
-  found = [video.video_score(span_ends) for video in scored]
+  found = [video.video_score(detector.span_ends) for video in scored]
   known = [video for video in found if video is not None]
   if not known:
     return None, []
   results = metrics.evaluate_videos(known)
-  own = Scored(model.step, known, results)
+  own = Scored(detector.step, known, results)
   anomalous = sum(video.label for video in known)
   lines = [
     "",
@@ -242,18 +212,14 @@ def _measure(
 
 
 def _describe(
-  scorer: TrainedScorer,
+  detector: Detector,
   timelines: Sequence[Timeline],
   rule: IntervalRule,
   threshold: Threshold,
   failures: Sequence[Failure],
 ) -> list[str]:
   """What was done, in lines."""
-  model = scorer.model
-  lines = [
-    f"{_count(len(timelines), 'video')} scored by the checkpoint of step "
-    f"{model.step}"
-  ]
+  lines = [f"{_count(len(timelines), 'video')} scored by {detector.described}"]
   if timelines:
     lines += [
       f"threshold {rule.high:.4g}: {threshold.origin}; intervals are kept from "
@@ -264,9 +230,9 @@ def _describe(
   if long:
     are = "is" if len(long) == 1 else "are"
     lines.append(
-      f"{_count(len(long), 'video')} {are} longer than {scorer.window} "
+      f"{_count(len(long), 'video')} {are} longer than {detector.window} "
       f"snippets: scored in windows of that length, which overlap by "
-      f"{scorer.overlap} or more and are blended there"
+      f"{detector.overlap} or more and are blended there"
     )
   if failures:
     lines.append(

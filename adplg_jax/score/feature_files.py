@@ -62,12 +62,12 @@ class Inputs:
 class FeatureFiles:
   """Videos in feature files; see `scoring.sequence.Source`."""
 
-  def __init__(self, inputs: Inputs, model: TrainedModel):
+  def __init__(self, inputs: Inputs, model: TrainedModel | None = None):
     """Finds the files, and reads what is known of them.
 
     Args:
       inputs: The files.
-      model: The model that is to score them.
+      model: The model that is to score them, None for none.
 
     Raises:
       PreparationError: The annotations cannot be read.
@@ -96,7 +96,7 @@ class FeatureFiles:
       spans = read_known_spans(
         inputs.annotations,
         self.findings,
-        first=model.config.data.builder,
+        first=model.config.data.builder if model else "",
         span_ends=inputs.span_ends,
       )
       shared = shared_names([video.name for video in self._videos])
@@ -152,6 +152,10 @@ class FeatureFiles:
     )
     return [*_failures(findings), sequence]
 
+  def notes(self) -> list[str]:
+    """What was seen of the files, in lines."""
+    return self.findings.note_lines()
+
   def _times(self, video: Video, snippets: int) -> tuple[Times, float | None]:
     """Times of a video's snippets, and its frames in a second, if known.
 
@@ -179,15 +183,19 @@ def _failures(findings: Findings) -> list[Failure]:
   return [Failure(item.where, item.detail) for item in findings.items]
 
 
-def _steps(inputs: Inputs, model: TrainedModel) -> tuple[int, int | None]:
+def _steps(
+  inputs: Inputs, model: TrainedModel | None
+) -> tuple[int, int | None]:
   """Frames from one snippet's start to the next one's, and of each."""
-  if inputs.frames_per_snippet is not None:
-    return inputs.frames_per_snippet, None
+  if inputs.frames_per_snippet is not None or model is None:
+    return inputs.frames_per_snippet or 16, None
   return model.frames_per_snippet or 16, model.window or None
 
 
-def _known(model: TrainedModel) -> Known:
+def _known(model: TrainedModel | None) -> Known:
   """What the data set of a model tells of other files."""
+  if model is None:
+    return Known()
   data = model.config.data
   source = registry.SOURCES.get(data.builder)
   if not isinstance(source, OfficialSource):

@@ -48,6 +48,10 @@ class VideoFiles:
             break
           snippets.append(item)
 
+  def notes(self) -> list[str]:
+    """None: what is wrong with a video is said while it is decoded."""
+    return []
+
   def _sequence(
     self, video: NamedVideo, snippets: Sequence[Snippet], end: Ended
   ) -> FeatureSequence | Failure:

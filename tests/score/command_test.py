@@ -5,7 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from adplg_jax.score.command import Choice, model_facts, score_source
+from adplg_jax.score.command import Choice, score_source
+from adplg_jax.score.detectors import Trained
 from adplg_jax.score.outputs import Outputs
 from adplg_jax.scoring.sequence import (
   Failure,
@@ -29,8 +30,9 @@ def sequence(name, snippets=9, width=16, fps=None, **fields):
 
 
 def run(scorer, tmp_path, *items, choice=Choice(), workdir=None):  # noqa: B008
-  outputs = Outputs(tmp_path / "out", model_facts(scorer, tmp_path))
-  result = score_source(scorer, list(items), outputs, choice, workdir)
+  detector = Trained(scorer, tmp_path, workdir)
+  outputs = Outputs(tmp_path / "out", detector.facts())
+  result = score_source(detector, list(items), outputs, choice)
   written = json.loads((tmp_path / "out/results.json").read_text())
   return result, written
 
@@ -114,9 +116,10 @@ def test_what_keeps_an_interval_is_below_the_threshold(scorer, whole, tmp_path):
     def __iter__(self):
       raise AssertionError("the source was read")
 
-  outputs = Outputs(tmp_path, model_facts(scorer, tmp_path))
+  detector = Trained(scorer, tmp_path, whole)
+  outputs = Outputs(tmp_path, detector.facts())
   with pytest.raises(ValueError, match="up to the one that opens it"):
-    score_source(scorer, Unread(), outputs, Choice(low=1.0), whole)
+    score_source(detector, Unread(), outputs, Choice(low=1.0))
   choice = Choice(low=1.0, quantile=0.5)
   _, written = run(scorer, tmp_path, sequence("v"), choice=choice)
   assert written["threshold"]["high"] == written["threshold"]["low"] == 1
