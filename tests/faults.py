@@ -1650,13 +1650,29 @@ EXTRACT = [
     ),
   ),
   *_faults(
+    "extract/outputs",
+    "extract/outputs",
+    (
+      "earlier_features_with_a_later_sidecar",
+      "    self._path.unlink(missing_ok=True)\n",
+      "",
+      "test_earlier_features_never_have_a_later_sidecar",
+    ),
+  ),
+  *_faults(
     "extract/manifest",
     "extract/manifest",
     (
       "filled_rows_are_lost",
-      "_text([*there, *new])",
-      "_text(new)",
+      "write_atomically(path, _text(rows))",
+      "write_atomically(path, _text(rows[len(there) :]))",
       "test_rows_that_are_there_stay",
+    ),
+    (
+      "frames_of_another_video",
+      '{**row, **(_facts(folder / row["path"]) or {})}',
+      "row",
+      "test_features_that_are_made_again_have_other_frames",
     ),
   ),
   *_faults(

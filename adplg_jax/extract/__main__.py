@@ -126,6 +126,11 @@ def _run(arguments: argparse.Namespace) -> int:
       "adplg_jax.prepare folder --name NAME --manifest "
       f"{arguments.out / MANIFEST}"
     )
+  else:
+    print(
+      "no manifest: no video is in normal/ or the folder of a class below what "
+      "--videos names; for training, name the folder above these."
+    )
   return int(bool(done.failures))
 
 

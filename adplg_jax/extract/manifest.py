@@ -31,7 +31,8 @@ Row = dict[str, str]
 def write_manifest(folder: Path, names: Sequence[str]) -> int:
   """Adds what was extracted, and is in a folder of a class, to a manifest.
 
-  Rows that are there stay as they are: spans and splits may be filled in.
+  Rows that are there stay: spans and splits may be filled in. Their frames are
+  those of the features, which may have been made again.
 
   Args:
     folder: Of the features.
@@ -50,16 +51,17 @@ def write_manifest(folder: Path, names: Sequence[str]) -> int:
   while True:
     there = _read(path)
     known = {row["path"] for row in there}
-    new = [
+    rows = [{**row, **(_facts(folder / row["path"]) or {})} for row in there]
+    rows += [
       {**row, **facts}
       for row in wanted
       if row["path"] not in known
       and (facts := _facts(folder / row["path"])) is not None
     ]
     # Another part of the videos may have ended in the meantime.
-    if not new:
+    if rows == there:
       return len(there)
-    write_atomically(path, _text([*there, *new]))
+    write_atomically(path, _text(rows))
 
 
 def _rows(names: Sequence[str]) -> list[Row]:

@@ -54,7 +54,8 @@ class FeatureWriter:
   def finish(self, sidecar: Sidecar) -> None:
     """Writes the sidecar, and gives the file its name after that.
 
-    So features without a sidecar are none that were written here.
+    So features without a sidecar are none that were written here, and those of
+    an earlier version of the video never have the sidecar of this one.
 
     Raises:
       OSError: They cannot be written.
@@ -63,6 +64,7 @@ class FeatureWriter:
     self._write_header()
     self._file.flush()
     os.fsync(self._file.fileno())
+    self._path.unlink(missing_ok=True)
     write_json(sidecar_path(self._path), sidecar.to_json())
     self._part.replace(self._path)
 

@@ -112,6 +112,7 @@ def test_bad_videos_are_told_and_the_others_go_on(tmp_path, weights, capsys):
     "e.mp4: cannot be read as a video",
   ):
     assert reason in streams.out and reason in streams.err
+  assert "no manifest: no video is in normal/" in streams.out
   assert "2 videos extracted" in streams.out
   assert "3 cannot be used" in streams.out
   assert sorted(p.name for p in out.iterdir()) == [

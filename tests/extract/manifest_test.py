@@ -1,6 +1,7 @@
 """The manifest of extracted features, as preparation reads it."""
 
 import csv
+import json
 
 import numpy as np
 import pytest
@@ -89,6 +90,20 @@ def test_rows_that_are_there_stay(tmp_path):
   assert path.read_text() == filled
   assert extract(tmp_path, "normal/c") == 3
   assert path.read_text().startswith(filled)
+
+
+def test_features_that_are_made_again_have_other_frames(tmp_path):
+  extract(tmp_path, "normal/a", "Fire/b")
+  path = tmp_path / "manifest.csv"
+  path.write_text(path.read_text().replace("16,\n", "16,3-9\n"))
+  sidecar = json.loads((tmp_path / "normal/a.json").read_text())
+  (tmp_path / "normal/a.json").write_text(
+    json.dumps(sidecar | {"frames": 7000})
+  )
+  before = rows(tmp_path)
+  assert extract(tmp_path, "Fire/b") == 2
+  own = before["normal/a.npy"]
+  assert rows(tmp_path) == before | {"normal/a.npy": own | {"frames": "7000"}}
 
 
 def test_another_manifest_is_left_alone(tmp_path):

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from adplg_jax.data.sidecar import read_sidecar, sidecar_path
+from adplg_jax.extract import outputs
 from adplg_jax.extract.outputs import FeatureWriter, OutputError, is_done
-from tests.sidecars import SIDECAR
+from tests.sidecars import SIDECAR, write_sidecar
 
 
 def write(path, count=3, finish=True):
@@ -35,6 +36,26 @@ def test_features_are_an_ordinary_npy_file(tmp_path, count):
 def test_what_is_not_finished_leaves_nothing(tmp_path):
   write(tmp_path / "a.npy", finish=False)
   assert list(tmp_path.iterdir()) == []
+
+
+def test_earlier_features_never_have_a_later_sidecar(tmp_path, monkeypatch):
+  path = tmp_path / "a.npy"
+  write(path)
+
+  def interrupt(self, target):
+    raise KeyboardInterrupt
+
+  later = dataclasses.replace(SIDECAR, size=101)
+  writer = FeatureWriter(path)
+  writer.add(np.ones((2, 5), np.float32))
+  with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+    patch.setattr(type(path), "replace", interrupt)
+    patch.setattr(
+      outputs, "write_json", lambda *_: write_sidecar(path, size=101)
+    )
+    writer.finish(later)
+  writer.close()
+  assert not is_done(path, later)
 
 
 def test_what_is_there_and_the_same_is_done(tmp_path):
