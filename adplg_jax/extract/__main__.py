@@ -126,7 +126,7 @@ def _run(arguments: argparse.Namespace) -> int:
       "adplg_jax.prepare folder --name NAME --manifest "
       f"{arguments.out / MANIFEST}"
     )
-  else:
+  elif len(names) > 1:
     print(
       "no manifest: no video is in normal/ or the folder of a class below what "
       "--videos names; for training, name the folder above these."
