@@ -320,6 +320,30 @@ def served(tmp_path):
   server.server_close()
 
 
+def test_a_number_is_a_camera_unless_there_is_such_a_file(
+  tmp_path, monkeypatch
+):
+  monkeypatch.chdir(tmp_path)
+  with pytest.raises(VideoError, match=r"^97: cannot be read as a video"):
+    decoded("97")
+  path = write_video(tmp_path / "a.mkv", FRAMES)
+  opened = av.open
+  asked = []
+
+  def stand_in(name, **options):
+    asked.append((name, options.pop("format")))
+    return opened(path, **options)
+
+  monkeypatch.setattr(av, "open", stand_in)
+  assert len(decoded("3")[0]) == 20
+  (tmp_path / "3").touch()
+  assert len(decoded("3")[0]) == 20
+  assert asked == [
+    ("/dev/video3", "v4l2"),
+    (f"file:{tmp_path / '3'}", None),
+  ]
+
+
 def test_addresses(served):
   folder, address = served
   write_video(folder / "a b.mkv", FRAMES)
