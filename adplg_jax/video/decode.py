@@ -152,7 +152,7 @@ class Decoder:
       if before is not None:
         if start is None or start <= before.start:
           self._guessed += 1
-          start = before.start + last
+          start = before.start + period
         last = start - before.start
         yield before._replace(end=start)
       duration = (frame.duration or 0) * (frame.time_base or 0)

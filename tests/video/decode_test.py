@@ -148,6 +148,24 @@ def test_times_that_begin_again_are_guessed(tmp_path):
   assert any("frames have no time" in text for text in decoder.warnings)
 
 
+def test_times_after_a_jump_are_guessed_from_the_frame_rate(
+  tmp_path, monkeypatch
+):
+  path = write_video(tmp_path / "a.mkv", FRAMES)
+  original = Decoder._decoded
+
+  def damaged(self, *words):
+    for number, frame in enumerate(original(self, *words)):
+      frame.pts += 10**9 if number == 5 else 0
+      yield frame
+
+  monkeypatch.setattr(Decoder, "_decoded", damaged)
+  frames, decoder = decoded(path)
+  steps = np.diff([frame.start for frame in frames])
+  np.testing.assert_allclose(np.delete(steps, 4), 0.04, atol=1e-3)
+  assert decoder.warnings[0].startswith("14 frames have no time, or one before")
+
+
 @pytest.mark.parametrize(
   ("fps", "numbers"),
   [
