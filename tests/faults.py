@@ -1537,6 +1537,12 @@ VIDEO = [
       "test_names_in_any_script",
     ),
     (
+      "a_jump_in_time_is_repeated",
+      "start = before.start + period",
+      "start = before.start + last",
+      "test_times_after_a_jump_are_guessed_from_the_frame_rate",
+    ),
+    (
       "a_jump_in_time_is_filled",
       "if stop - first > most:",
       "if not most:",

@@ -37,7 +37,7 @@ class NamedVideo(NamedTuple):
 
 
 def find_videos(given: Sequence[str]) -> list[NamedVideo]:
-  """The videos of files, folders, patterns and addresses.
+  """The videos of files, folders, patterns, addresses and cameras.
 
   Folders keep what is below them: FOLDER/a/b.mp4 is named a/b. Two videos that
   differ by their suffix alone keep it.
@@ -59,7 +59,7 @@ def find_videos(given: Sequence[str]) -> list[NamedVideo]:
       raise ValueError(
         f"--videos {text}: there is no such file, and no video below it; name "
         "files, folders with videos "
-        f"({', '.join(SUFFIXES)}), patterns or addresses."
+        f"({', '.join(SUFFIXES)}), patterns, addresses or cameras (0, 1, ...)."
       )
     videos |= found
   names: dict[str, list[str]] = {}
@@ -84,6 +84,8 @@ def _find(text: str) -> dict[str, Path]:
     return dict(_below(text))
   if os.path.exists(text):
     return {text: Path(os.path.basename(text))}
+  if text.isdecimal():
+    return {text: Path(f"camera{text}")}
   found: dict[str, Path] = {}
   for match in sorted(glob.glob(text, recursive=True)):
     found |= _find(match)

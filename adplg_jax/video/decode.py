@@ -87,7 +87,8 @@ class Decoder:
     """Opens nothing yet.
 
     Args:
-      path: A file, or an address that FFmpeg knows (http://, rtsp://).
+      path: A file, an address that FFmpeg knows (http://, rtsp://), or the
+        number of a camera (Linux).
       fps: Frames in a second, chosen by their times: what is shown at each
         multiple of 1 / fps, for ten minutes at most. None for all frames as
         they are.
@@ -151,7 +152,7 @@ class Decoder:
       if before is not None:
         if start is None or start <= before.start:
           self._guessed += 1
-          start = before.start + last
+          start = before.start + period
         last = start - before.start
         yield before._replace(end=start)
       duration = (frame.duration or 0) * (frame.time_base or 0)
@@ -243,10 +244,15 @@ def header_seconds(path: str | Path) -> float:
 
 
 def _open(name: str) -> Any:
-  """Opens a file, even if its name looks like an address, or an address."""
+  """Opens a file, whatever its name looks like, a camera or an address."""
   exists = os.path.exists(name)
+  opened, form = f"file:{os.path.abspath(name)}" if exists else name, None
+  if not exists and name.isdecimal():
+    # As Linux counts cameras.
+    opened, form = f"/dev/video{name}", "v4l2"
   return av.open(
-    f"file:{os.path.abspath(name)}" if exists else name,
+    opened,
+    format=form,
     timeout=None if exists else _PATIENCE,
     # Titles may be in any encoding, and do not matter.
     metadata_errors="replace",

@@ -50,6 +50,15 @@ def test_addresses(tmp_path):
   assert find_videos(["rtsp://camera/1"])[0].size is None
 
 
+def test_a_number_is_a_camera_unless_there_is_such_a_file(
+  tmp_path, monkeypatch
+):
+  monkeypatch.chdir(tmp_path)
+  assert find_videos(["0"]) == [("0", "camera0")]
+  (tmp_path / "0").touch()
+  assert find_videos(["0"]) == [("0", "0")]
+
+
 def test_videos_that_differ_by_suffix_keep_it(tmp_path):
   make(tmp_path, "a.mp4", "a.avi", "b.mp4")
   assert names(tmp_path) == ["a.avi", "a.mp4", "b"]

@@ -148,6 +148,24 @@ def test_times_that_begin_again_are_guessed(tmp_path):
   assert any("frames have no time" in text for text in decoder.warnings)
 
 
+def test_times_after_a_jump_are_guessed_from_the_frame_rate(
+  tmp_path, monkeypatch
+):
+  path = write_video(tmp_path / "a.mkv", FRAMES)
+  original = Decoder._decoded
+
+  def damaged(self, *words):
+    for number, frame in enumerate(original(self, *words)):
+      frame.pts += 10**9 if number == 5 else 0
+      yield frame
+
+  monkeypatch.setattr(Decoder, "_decoded", damaged)
+  frames, decoder = decoded(path)
+  steps = np.diff([frame.start for frame in frames])
+  np.testing.assert_allclose(np.delete(steps, 4), 0.04, atol=1e-3)
+  assert decoder.warnings[0].startswith("14 frames have no time, or one before")
+
+
 @pytest.mark.parametrize(
   ("fps", "numbers"),
   [
@@ -318,6 +336,30 @@ def served(tmp_path):
   server.shutdown()
   thread.join()
   server.server_close()
+
+
+def test_a_number_is_a_camera_unless_there_is_such_a_file(
+  tmp_path, monkeypatch
+):
+  monkeypatch.chdir(tmp_path)
+  with pytest.raises(VideoError, match=r"^97: cannot be read as a video"):
+    decoded("97")
+  path = write_video(tmp_path / "a.mkv", FRAMES)
+  opened = av.open
+  asked = []
+
+  def stand_in(name, **options):
+    asked.append((name, options.pop("format")))
+    return opened(path, **options)
+
+  monkeypatch.setattr(av, "open", stand_in)
+  assert len(decoded("3")[0]) == 20
+  (tmp_path / "3").touch()
+  assert len(decoded("3")[0]) == 20
+  assert asked == [
+    ("/dev/video3", "v4l2"),
+    (f"file:{tmp_path / '3'}", None),
+  ]
 
 
 def test_addresses(served):
