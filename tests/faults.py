@@ -996,7 +996,7 @@ LOOP = [
     ),
     (
       "always_keyed_by_video",
-      'f"{self.config.switches.history_key}_key"',
+      'f"{switches.history_key}_key"',
       '"video_key"',
       "test_the_memory_is_keyed_by_video_or_by_crop",
     ),

@@ -30,6 +30,7 @@ def test_synthetic_comes_back_as_it_was_made(tmp_path):
     categories=tuple(sorted(spec.classes)),
     frames_per_snippet=16,
     window=16,
+    training_truth=spec.train_anomalous,
   )
   assert len(data.train_normal) == spec.train_normal * spec.crops
   for split in (data.train_normal, data.train_anomalous, data.test):
