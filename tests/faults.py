@@ -1427,7 +1427,7 @@ SCORE = [
     "score/command",
     (
       "kinds_are_not_compared",
-      "    scorer.check_kind(video.kind)\n",
+      "    detector.check_kind(video.kind)\n",
       "",
       "test_another_kind_is_refused",
     ),
