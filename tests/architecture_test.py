@@ -78,9 +78,9 @@ ALLOWED = {
   "demo_video": ("data", "extract", "report", "scoring"),
   "demo": (
     "configs",
-    "evaluate",
     "experiment",
     "main",
+    "report",
     "run",
     "score",
     "scoring",

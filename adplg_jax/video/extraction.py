@@ -6,6 +6,7 @@ is bounded whatever a video's length.
 """
 
 import contextlib
+import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -49,6 +50,7 @@ class Snippet(NamedTuple):
     index: It covers the video's frames 16 index to 16 index + 15.
     start: When its first frame appears [s].
     end: When the frame after its last one does [s].
+    decoded_at: When it was decoded, by `time.monotonic` [s].
     features: Of its crops [c, d].
   """
 
@@ -56,6 +58,7 @@ class Snippet(NamedTuple):
   index: int
   start: float
   end: float
+  decoded_at: float
   features: Float[np.ndarray, "c d"]
 
 
@@ -86,6 +89,7 @@ class _Cut(NamedTuple):
   index: int
   start: float
   end: float
+  decoded_at: float
   clips: UInt8[np.ndarray, "c t h w 3"]
 
 
@@ -224,7 +228,9 @@ class Extractor:
   def _make_cut(self, video: str, index: int, frames: list[Frame]) -> _Cut:
     images = np.stack([frame.image for frame in frames])
     clips = np.stack([crop(images, place) for place in self._places])
-    return _Cut(video, index, frames[0].start, frames[-1].end, clips)
+    return _Cut(
+      video, index, frames[0].start, frames[-1].end, time.monotonic(), clips
+    )
 
 
 def _scaled(
