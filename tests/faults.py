@@ -1433,6 +1433,32 @@ SCORE = [
     ),
   ),
   *_faults(
+    "score/live",
+    "score/live",
+    (
+      "delays_of_other_snippets",
+      "    del self._waiting[:count]\n",
+      "",
+      "test_scores_come_while_the_video_is_being_sent",
+    ),
+    (
+      "errors_of_a_live_video_are_its_end",
+      "          if item.error:\n",
+      "          if False:\n",
+      "test_what_is_no_video_is_named",
+    ),
+  ),
+  *_faults(
+    "score/follow",
+    "score/follow",
+    (
+      "seconds_are_used_twice",
+      "      del seconds[: len(scores)]\n",
+      "",
+      "test_snippets_have_the_seconds_that_come_with_them",
+    ),
+  ),
+  *_faults(
     "score/rows",
     "score/rows",
     (

@@ -3,8 +3,11 @@
 import csv
 import http.server
 import io
+import socket
 import threading
+import time
 
+import av
 import numpy as np
 import pytest
 
@@ -149,3 +152,49 @@ def test_ctrl_c_scores_what_is_there(run, film):
   found = rows(out.getvalue())
   assert len(found) == 5
   assert np.isfinite([float(row["score"]) for row in found]).all()
+
+
+def test_rtsp(run, film, monkeypatch):
+  """Pushed to this machine's own address, where the decoder listens."""
+  with socket.create_server(("127.0.0.1", 0)) as free:
+    address = f"rtsp://127.0.0.1:{free.getsockname()[1]}/live"
+  opened = av.open
+
+  def listen(name, **options):
+    if name == address:
+      options = {
+        "options": {"rtsp_flags": "listen", "listen_timeout": "60"},
+      }
+    return opened(name, **options)
+
+  def push():
+    options = {"rtsp_transport": "tcp"}
+    with opened(str(film)) as source:
+      video = source.streams.video[0]
+      packets = [own for own in source.demux(video) if own.dts is not None]
+      while True:
+        target = opened(address, "w", format="rtsp", options=options)
+        copy = target.add_stream_from_template(video)
+        try:
+          target.start_encoding()
+          break
+        except OSError:
+          # Nobody listens yet.
+          time.sleep(0.2)
+      for packet in packets:
+        packet.stream = copy
+        target.mux(packet)
+      target.close()
+
+  monkeypatch.setattr(av, "open", listen)
+  pusher = threading.Thread(target=push, daemon=True)
+  pusher.start()
+  out = io.StringIO()
+  live(run, address, out)
+  pusher.join()
+  found = rows(out.getvalue())
+  whole = io.StringIO()
+  live(run, film, whole)
+  assert len(found) == SNIPPETS
+  for name in ("score", "start_frame"):
+    assert [r[name] for r in found] == [r[name] for r in rows(whole.getvalue())]
