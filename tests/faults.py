@@ -1439,7 +1439,7 @@ SCORE = [
       "delays_of_other_snippets",
       "    del self._waiting[:count]\n",
       "",
-      "test_scores_come_while_the_video_is_being_sent",
+      "test_delays_are_those_of_the_snippets_that_were_scored",
     ),
     (
       "errors_of_a_live_video_are_its_end",

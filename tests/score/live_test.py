@@ -12,10 +12,11 @@ import numpy as np
 import pytest
 
 from adplg_jax.score import __main__ as score
+from adplg_jax.score import live as live_lib
 from adplg_jax.score.follow import follow
 from adplg_jax.score.live import LiveVideo
 from adplg_jax.scoring.trained import load_scorer
-from adplg_jax.video.extraction import Extractor
+from adplg_jax.video.extraction import Ended, Extractor, Snippet
 from adplg_jax.video.profiles import find_profile
 from tests.video.clips import ramp, write_video
 from tests.video.stub import stub
@@ -106,6 +107,31 @@ def test_scores_come_while_the_video_is_being_sent(run, film, camera, capsys):
   whole = io.StringIO()
   live(run, film, whole)
   assert rows(whole.getvalue()) == got
+
+
+def test_delays_are_those_of_the_snippets_that_were_scored(run, monkeypatch):
+  """A snippet a second; two are scored as soon as two more are there."""
+  clock = [0.0]
+  monkeypatch.setattr(live_lib.time, "monotonic", lambda: clock[0])
+
+  class Film(Extractor):
+    def __init__(self):
+      pass
+
+    def stream(self, videos):
+      for index in range(6):
+        clock[0] += 1
+        features = np.ones((1, 4), np.float32)
+        yield Snippet("x", index, index, index + 1, clock[0], features)
+      yield Ended("x", 96, 96, 16, ())
+
+  stream = load_scorer(run / "run").stream(hop=2, look_ahead=2)
+  found = LiveVideo("x", Film(), stream)
+  follow(stream, found, io.StringIO(), frames_per_snippet=16)
+  assert found.delays() == (
+    "delay from the end of a snippet to its score: 4 scores, median 2.5 s, "
+    "longest 3.0 s"
+  )
 
 
 def test_the_command_follows_an_address(run, camera, monkeypatch, capsys):
