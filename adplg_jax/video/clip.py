@@ -7,9 +7,8 @@ token, the quick GELU x sigmoid(1.702 x), a projection without bias.
 from typing import NamedTuple
 
 import flax.linen as nn
-import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, UInt8
 
 # Of pixels from 0 to 1, for each of R, G and B.
 MEAN = (0.48145466, 0.4578275, 0.40821073)
@@ -89,9 +88,7 @@ class Clip(nn.Module):
   sizes: Architecture = Architecture()
 
   @nn.compact
-  def __call__(
-    self, images: Float[Array, "b h w 3"]
-  ) -> Float[Array, "b d"]:
+  def __call__(self, images: Float[Array, "b h w 3"]) -> Float[Array, "b d"]:
     """Features: the class token, normalised and projected."""
     width, patch = self.sizes.width, (self.sizes.patch,) * 2
     small, dtype = nn.initializers.normal(0.02), images.dtype
@@ -110,11 +107,7 @@ class Clip(nn.Module):
     return nn.Dense(self.sizes.features, use_bias=False, name="projection")(x)
 
 
-def normalized(pixels: jax.Array) -> Float[Array, "... 3"]:
-  """Pixels from 0 to 255 as CLIP takes them, in float32.
-
-  Args:
-    pixels: RGB, uint8 [..., 3].
-  """
+def normalized(pixels: UInt8[Array, "... 3"]) -> Float[Array, "... 3"]:
+  """Pixels from 0 to 255 as CLIP takes them, in float32."""
   mean, deviation = jnp.float32(MEAN), jnp.float32(DEVIATION)
   return (pixels.astype(jnp.float32) / 255 - mean) / deviation

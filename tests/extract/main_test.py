@@ -141,7 +141,10 @@ def test_parts_of_the_list_are_the_whole(tmp_path, weights):
   ("words", "reason"),
   [
     (["--profile", "i3d"], "--profile is 'i3d'; allowed: kinetics-scratch"),
-    (["--profile", "vadclip"], "--profile vadclip: its backbone"),
+    (
+      ["--profile", "vadclip"],
+      "--profile vadclip needs --weights DIR: a folder",
+    ),
     (["--shard", "0/4"], "--shard is '0/4'"),
     (["--videos", "nowhere.mp4"], "--videos nowhere.mp4: there is no"),
   ],

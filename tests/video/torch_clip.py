@@ -7,17 +7,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-SMALL = {
-  "hidden_size": 32,
-  "intermediate_size": 96,
-  "num_hidden_layers": 2,
-  "num_attention_heads": 4,
-  "image_size": 48,
-  "patch_size": 16,
-  "hidden_act": "quick_gelu",
-  "layer_norm_eps": 1e-5,
-  "projection_dim": 24,
-}
+from tests.video.clip_folder import SMALL
+
 FULL = {
   **SMALL,
   "hidden_size": 768,
@@ -112,7 +103,7 @@ def random_clip(config=None, seed=0, **options):
   torch.manual_seed(seed)
   model = Clip(config or SMALL, **options).eval()
   for name, parameter in model.named_parameters():
-    if "norm" in name or "embedding" in name and parameter.ndim < 4:
+    if "norm" in name or ("embedding" in name and parameter.ndim < 4):
       nn.init.normal_(parameter, float("norm" in name), 0.5)
     elif parameter.ndim == 1:
       nn.init.normal_(parameter, std=0.3)

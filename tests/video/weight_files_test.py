@@ -168,3 +168,16 @@ def test_what_a_file_says_of_itself(tmp_path):
 def test_leaves_of_a_tree_have_paths():
   tree = {"a": {"b": 1, "c": 2}, "d": 3}
   assert dict(weight_files.flat(tree)) == {"a/b": 1, "a/c": 2, "d": 3}
+
+
+def test_the_hash_is_of_names_shapes_and_values():
+  one = {"a": np.ones((2, 3), np.float32), "b": np.zeros(2, np.float32)}
+  same = {"b": np.zeros(2), "a": np.ones((3, 2)).T}
+  others = (
+    {**one, "a": np.ones((3, 2), np.float32)},
+    {**one, "b": np.full(2, 1e-30, np.float32)},
+    {"a": one["a"], "c": one["b"]},
+  )
+  sha256 = weight_files.content_sha256(one)
+  assert weight_files.content_sha256(same) == sha256
+  assert all(weight_files.content_sha256(o) != sha256 for o in others)
