@@ -59,6 +59,42 @@ def test_the_tail_is_repeated(video):
   np.testing.assert_allclose([found[2].start, found[2].end], [1.28, 1.6])
 
 
+def test_the_middle_frame_alone(video):
+  shapes = []
+
+  def noted(variables, clips):
+    shapes.append((clips.shape, clips.dtype))
+    return stub.features(variables, clips)
+
+  backbone = Backbone(noted, jax.numpy.float32(1), stub.SHA256)
+  *found, end = extracted(
+    video, profile=PROFILES["vadclip"], backbone=backbone, batch_clips=2
+  )
+  assert shapes == [((2, 1, 224, 224, 3), np.uint8)]
+  for item in found:
+    grey = scaled(5 * (16 * item.index + 8))
+    np.testing.assert_allclose(item.features[0], [grey] * 4, atol=1e-5)
+    # Times are those of all frames.
+    np.testing.assert_allclose(
+      [item.start, item.end],
+      [16 * item.index / 25, 16 * (item.index + 1) / 25],
+      atol=1e-3,
+    )
+  assert len(found) == 2 and end == Ended(video, 40, 40, 25.0, ())
+
+
+def test_frames_that_are_not_seen_are_not_resized(video, monkeypatch):
+  profile, resized = PROFILES["vadclip"], []
+  resize = type(profile).resize
+  monkeypatch.setattr(
+    type(profile),
+    "resize",
+    lambda *args: resized.append(1) or resize(*args),
+  )
+  extracted(video, profile=profile)
+  assert len(resized) == 2
+
+
 @pytest.mark.parametrize("crops", [1, 5, 10])
 def test_crops_are_in_the_profiles_order(tmp_path, crops):
   image = quarters((256, 340))
