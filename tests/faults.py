@@ -1834,7 +1834,7 @@ BACKBONE = [
       "test_features_are_the_references",
     ),
     (
-      "epsilon_of_flax",
+      "last_norm_has_flaxs_epsilon",
       'Norm(self.sizes.epsilon, name="norm_after")',
       'Norm(name="norm_after")',
       "test_features_are_the_references",
