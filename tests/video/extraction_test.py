@@ -22,6 +22,11 @@ def snippets(items):
   return [item for item in items if isinstance(item, Snippet)]
 
 
+def told(item):
+  """What is known of an item, less what the clock says, and features."""
+  return item[:4] if isinstance(item, Snippet) else item
+
+
 @pytest.fixture
 def video(tmp_path):
   """40 frames, grey and brighter from frame to frame."""
@@ -125,7 +130,7 @@ def test_videos_share_batches_and_change_nothing(tmp_path):
   # Traced once: one shape, whatever the number of snippets.
   assert shapes == [(3, 16, 224, 224, 3)]
   expected = [item for items in one for item in items]
-  assert [i[:-1] for i in together] == [i[:-1] for i in expected]
+  assert list(map(told, together)) == list(map(told, expected))
   for item, other in zip(snippets(together), snippets(expected), strict=True):
     np.testing.assert_allclose(item.features, other.features, atol=1e-6)
 
