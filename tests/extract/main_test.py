@@ -14,6 +14,7 @@ import pytest
 from adplg_jax import main as train
 from adplg_jax.configs import folder as folder_config
 from adplg_jax.data.sidecar import read_sidecar
+from adplg_jax.data.store import open_dataset
 from adplg_jax.extract.__main__ import main
 from adplg_jax.prepare.__main__ import main as prepare
 from adplg_jax.score.__main__ import main as score
@@ -198,6 +199,8 @@ def test_clips_features_and_their_kind(by_clip):
   sidecar = read_sidecar(features / "normal/a.npy")
   assert (sidecar.kind, sidecar.profile) == (by_clip.kind, "vadclip")
   np.testing.assert_allclose(sidecar.seconds[1], [0.64, 1.28])
+  data = open_dataset(str(by_clip.root / "data"), "folder", "own", 8)
+  assert data.metadata.kind == by_clip.kind
 
 
 @pytest.mark.slow
