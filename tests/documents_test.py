@@ -12,6 +12,7 @@ import pytest
 from tests import documents, layouts, layouts_table
 from tests.parity import torch_reference
 from tests.runs import ROOT, run_command
+from tests.video import clip_folder
 from tests.video.clips import write_video
 
 pytestmark = pytest.mark.slow
@@ -97,8 +98,10 @@ def test_extraction(place):
   write_clips(place / "clips")
   shutil.copytree(place / "clips/normal", place / "quiet")
   torch.save(random_i3d().state_dict(), place / "rgb_imagenet.pt")
+  clip_folder.write(place / "clip-vit-base-patch16")
   run_document("docs/extraction.md", place)
   assert (place / "rare/timelines.png").exists()
+  assert (place / "clip_features/manifest.csv").exists()
 
 
 def test_datasets(place):

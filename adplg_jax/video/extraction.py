@@ -12,9 +12,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, UInt8
+from jaxtyping import Float, UInt8
 
 from adplg_jax.video.ahead import ahead
 from adplg_jax.video.decode import Decoder, Frame, VideoError
@@ -25,14 +24,15 @@ _BATCH_CPU = 4
 _BATCH = 64
 # Batches that are decoded ahead.
 _AHEAD = 2
+_UNSEEN = np.empty((0, 0, 3), np.uint8)
 
 
 class Backbone(NamedTuple):
   """What computes features.
 
   Attributes:
-    apply: (variables, clips [b, 16, 224, 224, 3] from -1 to 1) to features
-      [b, d]; traced by JAX.
+    apply: (variables, clips [b, t, 224, 224, 3] of pixels, uint8, RGB) to
+      features [b, d]; traced by JAX.
     variables: Its parameters.
     sha256: Hash of its weights, in hexadecimal.
   """
@@ -83,7 +83,7 @@ class Ended(NamedTuple):
 
 
 class _Cut(NamedTuple):
-  """A snippet before its features are known; clips [c, 16, 224, 224, 3]."""
+  """A snippet before its features are known; clips [c, t, 224, 224, 3]."""
 
   video: str
   index: int
@@ -133,7 +133,7 @@ class Extractor:
     if batch_clips is None:
       batch_clips = _BATCH_CPU if jax.default_backend() == "cpu" else _BATCH
     self._batch = max(1, batch_clips // crops)
-    self._apply = jax.jit(lambda v, clips: backbone.apply(v, _scaled(clips)))
+    self._apply = jax.jit(backbone.apply)
 
   @property
   def kind(self) -> str:
@@ -210,7 +210,12 @@ class Extractor:
     for frame in decoder:
       # A video whose size changes keeps that of its first frame.
       size = size or self.profile.resized(*frame.image.shape[:2])
-      image = self.profile.resize(frame.image, size)
+      # Of frames that are not seen, the times alone are needed.
+      image = (
+        self.profile.resize(frame.image, size)
+        if len(frames) in self.profile.seen
+        else _UNSEEN
+      )
       frames.append(frame._replace(image=image))
       if len(frames) == SNIPPET_FRAMES:
         yield self._make_cut(decoder.name, index, frames)
@@ -226,15 +231,8 @@ class Extractor:
       yield self._make_cut(decoder.name, index, frames)
 
   def _make_cut(self, video: str, index: int, frames: list[Frame]) -> _Cut:
-    images = np.stack([frame.image for frame in frames])
+    images = np.stack([frames[i].image for i in self.profile.seen])
     clips = np.stack([crop(images, place) for place in self._places])
     return _Cut(
       video, index, frames[0].start, frames[-1].end, time.monotonic(), clips
     )
-
-
-def _scaled(
-  clips: UInt8[Array, "b t h w 3"],
-) -> Float[Array, "b t h w 3"]:
-  """Pixels from 0 to 255 as numbers from -1 to 1."""
-  return clips.astype(jnp.float32) * 2 / 255 - 1

@@ -122,7 +122,7 @@ def test_delays_are_those_of_the_snippets_that_were_scored(run, monkeypatch):
       for index in range(6):
         clock[0] += 1
         features = np.ones((1, 4), np.float32)
-        yield Snippet("x", index, index, index + 1, clock[0], features)
+        yield Snippet("x", index, float(index), index + 1.0, clock[0], features)
       yield Ended("x", 96, 96, 16, ())
 
   stream = load_scorer(run / "run").stream(hop=2, look_ahead=2)
