@@ -11,8 +11,10 @@ asked to stop and saved.
 """
 
 import argparse
+import contextlib
+import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from absl import logging
@@ -38,6 +40,7 @@ from adplg_jax.sweep.table import (
 
 # Of a run that was asked to stop, as `adplg_jax.run.preemption` has it.
 _STOPPED = 42
+_STOPPED_TEXT = "Stopped; the same command goes on."
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -45,10 +48,31 @@ def main(argv: Sequence[str] | None = None) -> int:
   logging.use_absl_handler()
   logging.set_verbosity(logging.WARNING)
   try:
-    return _run(sys.argv[1:] if argv is None else argv)
+    with _stopped_between_runs():
+      return _run(sys.argv[1:] if argv is None else argv)
   except (OSError, ValueError) as error:
     print(f"{type(error).__name__}: {error}", file=sys.stderr)
     return 1
+
+
+@contextlib.contextmanager
+def _stopped_between_runs() -> Iterator[None]:
+  """SIGTERM and Ctrl-C end the process with the code of a run that is stopped.
+
+  Runs listen for themselves; between them nothing is unsaved.
+  """
+
+  def leave(*_: object) -> None:
+    print(_STOPPED_TEXT, file=sys.stderr)
+    sys.exit(_STOPPED)
+
+  numbers = (signal.SIGTERM, signal.SIGINT)
+  before = {number: signal.signal(number, leave) for number in numbers}
+  try:
+    yield
+  finally:
+    for number, handler in before.items():
+      signal.signal(number, handler)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -155,7 +179,7 @@ def _train_all(
     print(f"{where}: {task.folder}", flush=True)
     code = train(task)
     if code == _STOPPED:
-      print("stopped; the same command goes on", file=sys.stderr)
+      print(_STOPPED_TEXT, file=sys.stderr)
       return None
     if code:
       print(f"{where}: failed (exit code {code})", file=sys.stderr)
