@@ -10,6 +10,7 @@ import pytest
 from tests.runs import run_command
 
 COMMANDS = {
+  "docs/ablations.md": ("sweep", "main"),
   "docs/extraction.md": (
     "extract",
     "prepare folder",

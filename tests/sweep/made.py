@@ -10,7 +10,8 @@ from tests.runs import tiny
 
 def made_plan(out, rows="no_denoising", seeds=(0, 1), most=0, **changes):
   """The runs of a sweep over the full method and others."""
-  return plan(tiny("data", **changes), find_rows(rows), seeds, out, most)
+  config = tiny(changes.pop("data_dir", "data"), **changes)
+  return plan(config, find_rows(rows), seeds, out, most)
 
 
 def finish(task, *, step=8, **metrics):
