@@ -155,8 +155,8 @@ PSEUDO_LABELS = _faults(
   ),
   (
     "padding_not_hard",
-    "hard=(ready & denoised.hard) | ~valid",
-    "hard=ready & denoised.hard & valid",
+    "hard=(ready & denoised.hard) | ~valid,",
+    "hard=ready & denoised.hard & valid,",
     "test_padding_is_hard_and_outside_the_normalisation",
   ),
   (
@@ -465,8 +465,8 @@ TRAIN_STEP = _faults(
   ),
   (
     "warm_up_one_short",
-    "step > method.warm_up_steps",
-    "step >= method.warm_up_steps",
+    "    step > method.warm_up_steps,\n",
+    "    step >= method.warm_up_steps,\n",
     "test_warm_up_gates_the_snippet_branch_alone",
   ),
   (
@@ -1282,8 +1282,8 @@ NORMALIZE = [
     "run/legacy",
     (
       "added_fields_are_missing",
-      "added | config[name]",
-      "config[name]",
+      "dict(added) | config",
+      "dict(config)",
       "test_a_run_without_fields_of_later_versions_goes_on",
     ),
   ),
@@ -1430,6 +1430,36 @@ SCORE = [
       "    detector.check_kind(video.kind)\n",
       "",
       "test_another_kind_is_refused",
+    ),
+  ),
+  *_faults(
+    "train_step",
+    "ablations",
+    (
+      "frozen_labels_follow",
+      "return jax.lax.cond(step > method.warm_up_steps, stay, follow, memory)",
+      "return follow(memory)",
+      "test_frozen_labels_do_not_follow_the_attention",
+    ),
+  ),
+  *_faults(
+    "pseudo_labels",
+    "ablations",
+    (
+      "unseen_keys_have_labels",
+      " | (count == 0)",
+      "",
+      "test_videos_that_the_warm_up_did_not_see_are_left_out",
+    ),
+  ),
+  *_faults(
+    "sweep/table",
+    "sweep/table",
+    (
+      "differences_of_other_seeds",
+      "pairs = [(value, full[s]) for s, value in values.items() if s in full]",
+      "pairs = list(zip(values.values(), full.values()))",
+      "test_seeds_that_one_of_both_lacks_are_no_pair",
     ),
   ),
   *_faults(
