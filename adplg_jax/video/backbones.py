@@ -6,6 +6,7 @@ from typing import Any
 import jax
 
 from adplg_jax.video import i3d_weights
+from adplg_jax.video.classifier import classifier_of
 from adplg_jax.video.extraction import Backbone
 from adplg_jax.video.i3d import I3D
 from adplg_jax.video.profiles import Profile
@@ -35,4 +36,9 @@ def load_backbone(profile: Profile, weights: Path | None = None) -> Backbone:
   loaded = i3d_weights.load_weights(weights)
   # Flax tells of more types than are returned here.
   apply: Any = I3D(epsilon=profile.epsilon).apply
-  return Backbone(apply, jax.device_put(loaded.variables), loaded.sha256)
+  return Backbone(
+    apply,
+    jax.device_put(loaded.variables),
+    loaded.sha256,
+    classifier_of(loaded.variables, has_logits=loaded.has_logits),
+  )
