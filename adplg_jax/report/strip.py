@@ -21,7 +21,7 @@ from adplg_jax.scoring.intervals import IntervalRule
 _CURVE, _PAPER, _INK = "#56B4E9", "#141414", "#d8d8d8"
 _DOTS = 100
 # Heights [pixels]: of the curve by the width, and of the line of text below.
-_CURVE_SHARE, _CURVE_HEIGHTS = 0.14, (56, 130)
+_CURVE_SHARE, _CURVE_HEIGHTS = 0.14, (76, 130)
 _TEXT = 22
 # Left and right of the curve, for the numbers below it [pixels].
 _MARGIN = 18

@@ -66,6 +66,7 @@ def draw(
   *,
   interval: str = "anomalous interval",
   thumbnails: Sequence[Thumbnail] = (),
+  note: str = "",
 ) -> None:
   """Draws videos one below the other into one PNG.
 
@@ -76,6 +77,7 @@ def draw(
     heading: What stands above.
     interval: What an interval is called.
     thumbnails: Frames that are shown above the scores; of one video alone.
+    note: What stands at the bottom.
   """
   note_lacking("".join(timeline.video.name for timeline in timelines))
   count = len(timelines)
@@ -107,6 +109,7 @@ def draw(
     ncols=len(entries),
     frameon=False,
   )
+  figure.text(0.008, 0.02, note, fontsize=8, color="0.35")
   if thumbnails:
     place_thumbnails(above, axes[0], thumbnails)
   buffer = io.BytesIO()

@@ -2,9 +2,8 @@
 
   python -m adplg_jax.score --workdir=RUN --features PATH... --out=DIR --fps=25
 
-Writes a csv and a picture a video, timelines.png and results.json with the
-anomalous intervals (docs/scoring.md). Exit codes: 0 all were scored, 1 some
-or all were not; the reasons are printed.
+Writes scores, pictures, results.json and, for --videos, overlays and clips
+(docs/scoring.md). Exit codes: 0 all was done, 1 not all; reasons are printed.
 """
 
 import argparse
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from adplg_jax.run.allocator import keep_memory
+from adplg_jax.score.rows import is_video
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -26,7 +26,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 
   try:
     return (_follow if arguments.follow else _run)(arguments)
-  except (CheckpointError, WorkdirError, OSError, ValueError) as error:
+  except (
+    CheckpointError,
+    WorkdirError,
+    ImportError,
+    OSError,
+    ValueError,
+  ) as error:
     print(f"{type(error).__name__}: {error}", file=sys.stderr)
     return 1
   except KeyboardInterrupt:
@@ -48,6 +54,7 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
   )
   _add_inputs(parser)
   _add_intervals(parser)
+  _add_drawing(parser)
   _add_following(parser)
   arguments = parser.parse_args(argv)
   model = arguments.workdir or arguments.checkpoint
@@ -71,6 +78,12 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
       "--out DIR goes with --features, --manifest and --videos; --follow "
       "writes to standard output"
     )
+  if arguments.follow and is_video(arguments.follow):
+    if arguments.rows or arguments.idle:
+      parser.error(
+        "--rows and --idle are of rows of features alone; a video ends by "
+        "itself, or after 30 s without data"
+      )
   if arguments.videos and arguments.annotations:
     parser.error("--annotations goes with --features; extract the videos first")
   if arguments.manifest and arguments.annotations:
@@ -131,11 +144,32 @@ def _add_intervals(parser: argparse.ArgumentParser) -> None:
   add("--gap", **number, help="largest that is bridged, snippets [%(default)s]")
 
 
-def _add_following(parser: argparse.ArgumentParser) -> None:
-  """Adds the options of features that are still being written."""
-  add = parser.add_argument_group("while features are written").add_argument
+def _add_drawing(parser: argparse.ArgumentParser) -> None:
+  """Adds the options of what is drawn of videos."""
+  add = parser.add_argument
+  number = {"type": _number, "metavar": "N"}
   add(
-    "--follow", metavar="FILE", help="rows of a growing file, or of stdin (-)"
+    "--draw",
+    **number,
+    default=10,
+    help="overlay, clips and thumbnails: of N videos [%(default)s]",
+  )
+  add(
+    "--clips",
+    **number,
+    default=3,
+    help="of each, of its highest intervals [%(default)s]",
+  )
+  add("--no-overlay", action="store_true", help="clips and thumbnails alone")
+
+
+def _add_following(parser: argparse.ArgumentParser) -> None:
+  """Adds the options of what is still to come."""
+  add = parser.add_argument_group("while it comes").add_argument
+  add(
+    "--follow",
+    metavar="FROM",
+    help="growing file, stdin (-); or video: rtsp://..., http://..., camera 0",
   )
   add("--rows", choices=("text", "float32"), help="their form [by the suffix]")
   number = {"type": _natural, "metavar": "N"}
@@ -150,6 +184,10 @@ def _natural(text: str) -> int:
   if not text.isdecimal() or int(text) < 1:
     raise argparse.ArgumentTypeError(f"{text!r}; allowed: 1 or more")
   return int(text)
+
+
+def _number(text: str) -> int:
+  return 0 if text == "0" else _natural(text)
 
 
 def _positive(text: str) -> float:
@@ -176,10 +214,20 @@ def _run(arguments: argparse.Namespace) -> int:
   outputs = Outputs(
     arguments.out, detector.facts(), overwrite=arguments.overwrite
   )
-  result = command.score_source(detector, source, outputs, choice)
+  draw = _drawing(arguments) if arguments.videos and arguments.draw else None
+  result = command.score_source(detector, source, outputs, choice, draw)
   print("\n".join([*source.notes(), result.text]))
   print(f"results: {arguments.out}")
   return int(bool(result.failures) or not result.timelines)
+
+
+def _drawing(arguments: argparse.Namespace) -> Any:
+  """What is drawn of videos."""
+  from adplg_jax.score.drawing import Drawing
+  from adplg_jax.score.drawn import Plan
+
+  overlay = not arguments.no_overlay
+  return Drawing(Plan(arguments.draw, arguments.clips, overlay=overlay))
 
 
 def _detector(arguments: argparse.Namespace) -> tuple[Any, Any]:
@@ -222,6 +270,20 @@ def _source(arguments: argparse.Namespace, detector: Any, model: Any) -> Any:
     )
     return FeatureFiles(inputs, model)
   from adplg_jax.score.video_files import VideoFiles
+
+  return VideoFiles(arguments.videos, _extractor(arguments, detector))
+
+
+def _extractor(
+  arguments: argparse.Namespace, detector: Any, batch_clips: int | None = None
+) -> Any:
+  """What makes the features of videos.
+
+  Raises:
+    ImportError: The extra `video` is not installed.
+    ValueError: No such profile, or features of another kind than the
+      detector's.
+  """
   from adplg_jax.video.backbones import load_backbone
   from adplg_jax.video.extraction import Extractor
   from adplg_jax.video.profiles import DEFAULT, PROFILES, find_profile
@@ -234,13 +296,44 @@ def _source(arguments: argparse.Namespace, detector: Any, model: Any) -> Any:
     load_backbone(profile, arguments.weights),
     crops=arguments.crops,
     fps=arguments.fps,
+    batch_clips=batch_clips,
   )
   # Before hours of decoding.
   detector.check_kind(extractor.kind)
-  return VideoFiles(arguments.videos, extractor)
+  return extractor
 
 
 def _follow(arguments: argparse.Namespace) -> int:
+  """Scores what comes; see `main`."""
+  if is_video(arguments.follow):
+    return _follow_video(arguments)
+  return _follow_rows(arguments)
+
+
+def _follow_video(arguments: argparse.Namespace) -> int:
+  """Scores a live video as it comes; see `main`."""
+  from adplg_jax.score.live import follow_video
+
+  scorer, _ = _load(arguments)
+  # Each snippet by itself: none waits for others.
+  extractor = _extractor(arguments, scorer, batch_clips=arguments.crops)
+  stream = scorer.stream(
+    context=arguments.window,
+    hop=arguments.hop,
+    look_ahead=arguments.look_ahead,
+  )
+  done = follow_video(
+    scorer,
+    stream,
+    extractor,
+    arguments.follow,
+    out=sys.stdout,
+    say=lambda line: print(line, file=sys.stderr, flush=True),
+  )
+  return int(not done)
+
+
+def _follow_rows(arguments: argparse.Namespace) -> int:
   """Scores rows as they come; see `main`."""
   from adplg_jax.score.follow import follow
   from adplg_jax.score.rows import form_of

@@ -11,7 +11,7 @@ from tqdm import tqdm
 from adplg_jax.report import console, summary
 from adplg_jax.report.timeline import Timeline
 from adplg_jax.score.detectors import Detector
-from adplg_jax.score.drawn import Drawn
+from adplg_jax.score.drawn import LOOKS, Drawn
 from adplg_jax.score.outputs import Outputs
 from adplg_jax.scoring import metrics
 from adplg_jax.scoring.intervals import IntervalRule, find_intervals
@@ -27,10 +27,6 @@ from adplg_jax.scoring.threshold import Threshold, quantile_threshold
 # The threshold that keeps an interval, as a share of the one that opens it.
 _LOW_SHARE = 0.8
 _QUANTILE = 0.95
-LOOKS = (
-  "what the snippet looks like to a classifier of Kinetics-400, not what the "
-  "anomaly is"
-)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -53,7 +53,7 @@ class Drawing:
     failures = []
     seconds = sum(own.video.times.duration for own in chosen)
     with tqdm(
-      total=round(seconds), desc="drawing", bar_format=_FORMAT, leave=False
+      total=seconds, desc="drawing", bar_format=_FORMAT, leave=False
     ) as bar:
       for own in chosen:
         begin = time.perf_counter()
@@ -111,7 +111,8 @@ def draw_video(
     decoder = Decoder(timeline.video.files[0])
     for frame in decoder:
       pass_.add(frame, decoder)
-      bar.update(max(0.0, frame.end - frame.start))
+      done = max(0.0, frame.end - frame.start)
+      bar.update(min(done, bar.total - bar.n))
       if frame.start >= pass_.end:
         break
     return pass_.finish()

@@ -7,6 +7,12 @@ from typing import NamedTuple
 from adplg_jax.report.thumbnails import Thumbnail
 from adplg_jax.scoring.intervals import Interval
 
+# What names of classes mean.
+LOOKS = (
+  "what the snippet looks like to a classifier of Kinetics-400, not what the "
+  "anomaly is"
+)
+
 
 @dataclasses.dataclass(frozen=True)
 class Plan:

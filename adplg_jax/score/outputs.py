@@ -12,7 +12,7 @@ from typing import Any
 from adplg_jax.report import timeline
 from adplg_jax.report.timeline import Timeline
 from adplg_jax.run.files import write_atomically, write_json
-from adplg_jax.score.drawn import Drawn
+from adplg_jax.score.drawn import LOOKS, Drawn
 from adplg_jax.scoring.intervals import Interval, IntervalRule
 from adplg_jax.scoring.sequence import ScoredSequence, Times
 
@@ -25,6 +25,7 @@ COLUMNS = (
   "score",
 )
 RESULTS = "results.json"
+NOTE = f"names: {LOOKS}"
 # Videos on the page of all timelines, and with a picture of their own.
 _ON_THE_PAGE = 10
 _PICTURES = 50
@@ -161,6 +162,7 @@ class Outputs:
         [own],
         rule,
         thumbnails=thumbnails,
+        note=NOTE if thumbnails and own.video.looks else "",
       )
       pictures.add(own.video.name)
     if timelines:

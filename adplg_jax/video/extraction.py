@@ -179,10 +179,14 @@ class Extractor:
           waiting, cuts = [], 0
     yield from self._computed(waiting)
 
-  def warm_up(self) -> None:
-    """Compiles, so that the first snippet of a live video need not wait."""
+  def warm_up(self) -> Float[np.ndarray, "c d"]:
+    """Compiles, so that the first snippet of a live video need not wait.
+
+    Returns:
+      The features of a black snippet.
+    """
     clip = np.zeros((SNIPPET_FRAMES, CROP, CROP, 3), np.uint8)
-    self._features([clip] * self.crops)
+    return self._features([clip] * self.crops)[0]
 
   def _computed(self, items: list[_Cut | Ended]) -> Iterator[Snippet | Ended]:
     """The items in their order, with features in the place of clips."""

@@ -4,7 +4,13 @@ import jax
 import numpy as np
 import pytest
 
-from adplg_jax.video.extraction import Backbone, Ended, Extractor, Snippet
+from adplg_jax.video.extraction import (
+  Backbone,
+  Ended,
+  Extractor,
+  Snippet,
+  Spent,
+)
 from adplg_jax.video.profiles import PROFILES, crop, find_profile
 from tests.video import stub
 from tests.video.clips import quarters, ramp, write_video
@@ -48,7 +54,18 @@ def test_a_snippet_is_of_16_frames_and_the_tail_is_dropped(video):
     np.testing.assert_allclose(
       [item.start, item.end], [first / 25, (first + 16) / 25], atol=1e-3
     )
-  assert end == Ended(video, 40, 40, 25.0, ())
+  assert end._replace(spent=Spent()) == Ended(video, 40, 40, 25.0, ())
+
+
+def test_it_is_known_how_long_each_video_took(tmp_path, video):
+  other = write_video(tmp_path / "b.mkv", [ramp(n % 50) for n in range(200)])
+  extractor = Extractor(PROFILE, stub.stub(), batch_clips=1)
+  features = extractor.warm_up()
+  assert features.shape == (1, 4)
+  ends = [i for i in extractor.stream([video, other]) if isinstance(i, Ended)]
+  for kind in ("decoding", "features"):
+    one, more = (getattr(end.spent, kind) for end in ends)
+    assert 0 < one < more
 
 
 def test_the_tail_is_repeated(video):
