@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 from adplg_jax.run.allocator import keep_memory
-from adplg_jax.score.rows import is_video
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -78,12 +77,6 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
       "--out DIR goes with --features, --manifest and --videos; --follow "
       "writes to standard output"
     )
-  if arguments.follow and is_video(arguments.follow):
-    if arguments.rows or arguments.idle:
-      parser.error(
-        "--rows and --idle are of rows of features alone; a video ends by "
-        "itself, or after 30 s without data"
-      )
   if arguments.videos and arguments.annotations:
     parser.error("--annotations goes with --features; extract the videos first")
   if arguments.manifest and arguments.annotations:
@@ -164,12 +157,10 @@ def _add_drawing(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_following(parser: argparse.ArgumentParser) -> None:
-  """Adds the options of what is still to come."""
-  add = parser.add_argument_group("while it comes").add_argument
+  """Adds the options of features that are still being written."""
+  add = parser.add_argument_group("while features are written").add_argument
   add(
-    "--follow",
-    metavar="FROM",
-    help="growing file, stdin (-); or video: rtsp://..., http://..., camera 0",
+    "--follow", metavar="FILE", help="rows of a growing file, or of stdin (-)"
   )
   add("--rows", choices=("text", "float32"), help="their form [by the suffix]")
   number = {"type": _natural, "metavar": "N"}
@@ -270,20 +261,6 @@ def _source(arguments: argparse.Namespace, detector: Any, model: Any) -> Any:
     )
     return FeatureFiles(inputs, model)
   from adplg_jax.score.video_files import VideoFiles
-
-  return VideoFiles(arguments.videos, _extractor(arguments, detector))
-
-
-def _extractor(
-  arguments: argparse.Namespace, detector: Any, batch_clips: int | None = None
-) -> Any:
-  """What makes the features of videos.
-
-  Raises:
-    ImportError: The extra `video` is not installed.
-    ValueError: No such profile, or features of another kind than the
-      detector's.
-  """
   from adplg_jax.video.backbones import load_backbone
   from adplg_jax.video.extraction import Extractor
   from adplg_jax.video.profiles import DEFAULT, PROFILES, find_profile
@@ -296,44 +273,13 @@ def _extractor(
     load_backbone(profile, arguments.weights),
     crops=arguments.crops,
     fps=arguments.fps,
-    batch_clips=batch_clips,
   )
   # Before hours of decoding.
   detector.check_kind(extractor.kind)
-  return extractor
+  return VideoFiles(arguments.videos, extractor)
 
 
 def _follow(arguments: argparse.Namespace) -> int:
-  """Scores what comes; see `main`."""
-  if is_video(arguments.follow):
-    return _follow_video(arguments)
-  return _follow_rows(arguments)
-
-
-def _follow_video(arguments: argparse.Namespace) -> int:
-  """Scores a live video as it comes; see `main`."""
-  from adplg_jax.score.live import follow_video
-
-  scorer, _ = _load(arguments)
-  # Each snippet by itself: none waits for others.
-  extractor = _extractor(arguments, scorer, batch_clips=arguments.crops)
-  stream = scorer.stream(
-    context=arguments.window,
-    hop=arguments.hop,
-    look_ahead=arguments.look_ahead,
-  )
-  done = follow_video(
-    scorer,
-    stream,
-    extractor,
-    arguments.follow,
-    out=sys.stdout,
-    say=lambda line: print(line, file=sys.stderr, flush=True),
-  )
-  return int(not done)
-
-
-def _follow_rows(arguments: argparse.Namespace) -> int:
   """Scores rows as they come; see `main`."""
   from adplg_jax.score.follow import follow
   from adplg_jax.score.rows import form_of

@@ -8,21 +8,10 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
-from adplg_jax.extract.videos import SUFFIXES
-
 FORMS = ("text", "float32")
 _TEXT_SUFFIXES = (".csv", ".txt")
 _READ_BYTES = 2**20
 _PAUSE_SECONDS = 0.2
-
-
-def is_video(path: str) -> bool:
-  """Whether what is followed is a video: an address, a camera, a video file."""
-  if "://" in path or (path.isdecimal() and not Path(path).exists()):
-    return True
-  return path.startswith("/dev/video") or (
-    Path(path).suffix.lower() in SUFFIXES and not Path(path).is_dir()
-  )
 
 
 def form_of(path: str) -> str:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adplg_jax.score.rows import form_of, is_video, read_rows, wait_for_more
+from adplg_jax.score.rows import form_of, read_rows, wait_for_more
 
 ROWS = np.random.default_rng(0).normal(size=(7, 6)).astype(np.float32)
 
@@ -101,16 +101,3 @@ def test_forms_by_suffix():
   ]  # fmt: skip
   with pytest.raises(ValueError, match="kind that cannot grow"):
     form_of("a.npy")
-
-
-def test_what_is_a_video():
-  videos = ("rtsp://camera/1", "http://127.0.0.1:80/", "0", "a/b.MP4")
-  assert all(map(is_video, (*videos, "/dev/video0")))
-  assert not any(map(is_video, ("-", "rows.csv", "rows.f32", "rows")))
-
-
-def test_a_file_that_is_named_as_a_camera_is_no_camera(tmp_path, monkeypatch):
-  monkeypatch.chdir(tmp_path)
-  assert is_video("3")
-  (tmp_path / "3").touch()
-  assert not is_video("3")
