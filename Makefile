@@ -52,12 +52,12 @@ $(VENV)/bin/pip:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.demo: setup.cfg constraints.txt | $(VENV)/bin/pip
-	$(INSTALL) .
+	$(INSTALL) .[report]
 	touch $@
 
 $(VENV)/.video: setup.cfg constraints.txt | $(VENV)/bin/pip
 	$(INSTALL) .[video]
-	touch $@ $(VENV)/.demo
+	touch $@
 
 $(VENV)/.test: setup.cfg constraints.txt | $(VENV)/bin/pip
 	$(INSTALL) .[test,torch,video]

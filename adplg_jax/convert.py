@@ -15,6 +15,7 @@ that needs no PyTorch; without --from, those that come with the extra `video`.
 import argparse
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 from adplg_jax.interop.torch_weights import from_torch, to_torch
 from adplg_jax.run.checkpoint import CheckpointError
@@ -22,16 +23,21 @@ from adplg_jax.run.config import load_config, split_overrides
 from adplg_jax.run.workdir import WorkdirError
 from adplg_jax.video import i3d_weights
 
+_PROGRAM = "python -m adplg_jax.convert"
+
 
 def _parser() -> argparse.ArgumentParser:
   parser = argparse.ArgumentParser(
-    prog="python -m adplg_jax.convert",
+    prog=_PROGRAM,
     description=__doc__,
     formatter_class=argparse.RawDescriptionHelpFormatter,
   )
   commands = parser.add_subparsers(dest="command", required=True)
-  there = commands.add_parser(
-    "from-torch", help="state dicts to a run's folder"
+  there = _add(
+    commands,
+    "from-torch",
+    "state dicts to a run's folder",
+    "--video V.pkl --snippet S.pkl --to runs/theirs",
   )
   there.add_argument("--to", required=True, help="folder to make")
   there.add_argument(
@@ -40,11 +46,19 @@ def _parser() -> argparse.ArgumentParser:
     help="configuration [%(default)s]; --config.FIELD=VALUE changes fields",
   )
   there.add_argument("--data_dir", default="", help="where the data sets are")
-  back = commands.add_parser("to-torch", help="a run's folder to state dicts")
+  back = _add(
+    commands,
+    "to-torch",
+    "a run's folder to state dicts",
+    "--checkpoint runs/ucf --video V.pkl --snippet S.pkl",
+  )
   back.add_argument("--checkpoint", required=True, help="the run's folder")
   back.add_argument("--step", default="best", help="best, last or a step")
-  video = commands.add_parser(
-    "video-weights", help="weights of I3D to safetensors"
+  video = _add(
+    commands,
+    "video-weights",
+    "weights of I3D to safetensors",
+    "--from rgb_imagenet.pt --to imagenet.safetensors",
   )
   video.add_argument("--from", dest="source", help="the file of the weights")
   video.add_argument("--to", required=True, help=".safetensors to write")
@@ -54,6 +68,18 @@ def _parser() -> argparse.ArgumentParser:
       "--snippet", required=True, help=".pkl, snippet branch"
     )
   return parser
+
+
+def _add(
+  commands: Any, name: str, does: str, example: str
+) -> argparse.ArgumentParser:
+  """Adds a command with an example of it."""
+  return commands.add_parser(
+    name,
+    help=does,
+    description=f"From {does}.\n\n  {_PROGRAM} {name} {example}",
+    formatter_class=argparse.RawDescriptionHelpFormatter,
+  )
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -4,10 +4,12 @@
 
 Scores three of its test videos from their files alone, as videos of one's own,
 and ends with frame AUC and AP of the untrained model, of the best of three
-simple scores, of a linear max-pooling MIL model, and of the trained model.
+simple scores, of a linear max-pooling MIL model, and of the trained model, and
+with the run's page (docs/report.md), for which the extra `report` is needed.
 """
 
 import argparse
+import importlib.util
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -16,9 +18,11 @@ from typing import Any
 import jax
 import numpy as np
 
-from adplg_jax import evaluate, main
+from adplg_jax import main
 from adplg_jax.configs import synthetic
 from adplg_jax.experiment import Experiment, open_experiment
+from adplg_jax.report import __main__ as report_command
+from adplg_jax.report.run_files import read_json
 from adplg_jax.run.workdir import read_config
 from adplg_jax.score import __main__ as score_command
 from adplg_jax.scoring import baselines, metrics, scorer
@@ -113,19 +117,29 @@ def run(arguments: argparse.Namespace) -> int:
   code = main.run(config, arguments.workdir)
   if code:
     return code
-  trained = evaluate.evaluate_workdir(arguments.workdir, "last").last.results
-  experiment = open_experiment(read_config(arguments.workdir))
-  code = score_as_own(experiment, Path(arguments.workdir))
+  workdir = Path(arguments.workdir)
+  trained = read_json(workdir / "results/last/metrics.json")
+  experiment = open_experiment(read_config(workdir))
+  code = score_as_own(experiment, workdir)
   if code:
     return code
   for name, results in compare(experiment, trained).items():
     auc, ap = results["frame_auc"], results["frame_ap"]
     print(f"{name} frame_auc={auc:.3f} frame_ap={ap:.3f}")
-  return 0
+  if importlib.util.find_spec("plotly") is None:
+    print("A page to look at comes with: pip install .[report]")
+    return 0
+  return report_command.main(["--workdir", arguments.workdir])
 
 
 if __name__ == "__main__":
-  parser = argparse.ArgumentParser(prog="python -m adplg_jax.demo")
-  parser.add_argument("--workdir", default="runs/demo")
+  parser = argparse.ArgumentParser(
+    prog="python -m adplg_jax.demo",
+    description=__doc__,
+    formatter_class=argparse.RawDescriptionHelpFormatter,
+  )
+  parser.add_argument(
+    "--workdir", default="runs/demo", help="folder of the run [%(default)s]"
+  )
   parser.add_argument("--data_dir", help="[below the workdir]")
   sys.exit(run(parser.parse_args()))

@@ -86,12 +86,13 @@ def test_videos_are_scored_from_their_files_alone(whole, data_dir, tmp_path):
 
 @pytest.mark.slow
 def test_the_demo_proves_something(tmp_path):
-  """Its last lines are the four that the README promises."""
+  """It ends with the four lines that the README promises, and the page."""
   said = run_command(
     sys.executable, "-m", "adplg_jax.demo", "--workdir", tmp_path / "demo"
   )
   found = {}
-  for line in said.splitlines()[-4:]:
+  *lines, page = said.splitlines()[-5:]
+  for line in lines:
     match = re.fullmatch(
       r"(\w+) frame_auc=(0\.\d{3}) frame_ap=(0\.\d{3})", line
     )
@@ -102,3 +103,18 @@ def test_the_demo_proves_something(tmp_path):
   assert found["trained"] >= found["best_simple"] + 0.1
   assert found["trained"] > max(found["linear_mil"], found["untrained"])
   assert (tmp_path / "demo" / "report.png").exists()
+  assert page.startswith(f"{tmp_path}/demo/report.html")
+  assert "open it in a browser" in page
+
+
+def test_without_plotly_the_demo_says_what_the_page_needs(
+  whole, data_dir, tmp_path, monkeypatch, capsys
+):
+  run = shutil.copytree(whole, tmp_path / "run")
+  monkeypatch.setattr(demo.main, "run", lambda *_: 0)
+  monkeypatch.setattr(demo, "compare", lambda *_: {})
+  monkeypatch.setattr(demo.importlib.util, "find_spec", lambda _: None)
+  arguments = argparse.Namespace(workdir=str(run), data_dir=str(data_dir))
+  assert demo.run(arguments) == 0
+  assert capsys.readouterr().out.endswith("pip install .[report]\n")
+  assert not (run / "report.html").exists()

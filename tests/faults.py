@@ -1427,9 +1427,35 @@ SCORE = [
     "score/command",
     (
       "kinds_are_not_compared",
-      "    scorer.check_kind(video.kind)\n",
+      "    detector.check_kind(video.kind)\n",
       "",
       "test_another_kind_is_refused",
+    ),
+  ),
+  *_faults(
+    "score/live",
+    "score/live",
+    (
+      "delays_of_other_snippets",
+      "    del self._waiting[:count]\n",
+      "",
+      "test_delays_are_those_of_the_snippets_that_were_scored",
+    ),
+    (
+      "errors_of_a_live_video_are_its_end",
+      "          if item.error:\n",
+      "          if False:\n",
+      "test_what_is_no_video_is_named",
+    ),
+  ),
+  *_faults(
+    "score/follow",
+    "score/follow",
+    (
+      "seconds_are_used_twice",
+      "      del seconds[: len(scores)]\n",
+      "",
+      "test_snippets_have_the_seconds_that_come_with_them",
     ),
   ),
   *_faults(
@@ -1595,12 +1621,6 @@ VIDEO = [
     "video/extraction",
     "video/extraction",
     (
-      "pixels_from_0_to_1",
-      "clips.astype(jnp.float32) * 2 / 255 - 1",
-      "clips.astype(jnp.float32) / 255",
-      "test_a_snippet_is_of_16_frames_and_the_tail_is_dropped",
-    ),
-    (
       "batches_of_any_size",
       "size = self._batch * self.crops",
       "size = len(clips)",
@@ -1611,6 +1631,12 @@ VIDEO = [
       'self.profile.tail == "repeat"',
       "False",
       "test_the_tail_is_repeated",
+    ),
+    (
+      "all_frames_are_seen",
+      "for i in self.profile.seen]",
+      "for i in range(8)]",
+      "test_a_snippet_is_of_16_frames_and_the_tail_is_dropped",
     ),
     (
       "weights_are_not_in_the_kind",
@@ -1624,9 +1650,27 @@ VIDEO = [
     "video/backbones",
     (
       "epsilon_of_all_profiles",
-      "I3D(epsilon=profile.epsilon)",
-      "I3D(epsilon=1e-3)",
+      "_i3d(profile.epsilon, weights)",
+      "_i3d(1e-3, weights)",
       "test_a_profile_has_its_epsilon_and_weights",
+    ),
+    (
+      "pixels_are_not_scaled",
+      "model.apply(variables, i3d.scaled(clips))",
+      "model.apply(variables, clips)",
+      "test_i3d_sees_pixels_from_minus_1_to_1",
+    ),
+    (
+      "frames_are_clips",
+      "each.reshape(*clips.shape[:2], -1)",
+      "each.reshape(clips.shape[1], clips.shape[0], -1).swapaxes(0, 1)",
+      "test_clip_averages_the_frames_it_sees",
+    ),
+    (
+      "images_of_any_size",
+      "if loaded.sizes.image != CROP:",
+      "if False:",
+      "test_clip_of_another_image_size_is_refused",
     ),
   ),
 ]
@@ -1804,6 +1848,79 @@ BACKBONE = [
       "if name not in expected and not",
       "if False and not",
       "test_tensors_that_are_off_are_named",
+    ),
+  ),
+  *_faults(
+    "video/clip",
+    "video/clip",
+    (
+      "gelu_of_another_slope",
+      "y * nn.sigmoid(1.702 * y)",
+      "nn.gelu(y, approximate=False)",
+      "test_features_are_the_references",
+    ),
+    (
+      "last_norm_has_flaxs_epsilon",
+      'Norm(self.sizes.epsilon, name="norm_after")',
+      'Norm(name="norm_after")',
+      "test_features_are_the_references",
+      "test_epsilon_heads_and_features_are_the_folders",
+    ),
+    (
+      "features_of_the_last_patch",
+      'name="norm_after")(x[:, 0])',
+      'name="norm_after")(x[:, -1])',
+      "test_features_are_the_references",
+    ),
+    (
+      "colours_share_a_mean",
+      "255 - mean) / deviation",
+      "255 - mean[::-1]) / deviation",
+      "test_pixels_are_normalized_by_channel",
+    ),
+  ),
+  *_faults(
+    "video/clip_config",
+    "video/clip_config",
+    (
+      "features_of_the_tower_alone",
+      '_number(path, config, "projection_dim", _FEATURES)',
+      '_number(path, tower, "projection_dim", _FEATURES)',
+      "test_sizes_of_a_whole_clip",
+    ),
+    (
+      "any_activation",
+      "_check(found == value, path, field, found, repr(value))",
+      "pass",
+      "test_fields_that_are_off_are_named",
+    ),
+  ),
+  *_faults(
+    "video/clip_weights",
+    "video/clip_weights",
+    (
+      "kernels_keep_their_axes",
+      "x.transpose(2, 3, 1, 0)",
+      "x.transpose(3, 2, 1, 0)",
+      "test_every_tensor_is_where_it_belongs",
+    ),
+    (
+      "heads_are_not_in_the_hash",
+      "content_sha256({**ours, **told})",
+      "content_sha256(ours)",
+      "test_the_hash_tells_weights_heads_and_epsilon",
+    ),
+    (
+      "strange_tensors_pass",
+      "for name in sorted(tensors.keys() -",
+      "for name in sorted(set() -",
+      "test_tensors_that_are_off_are_named",
+    ),
+    (
+      "an_index_leads_out_of_its_folder",
+      "Path(file).name != file or not",
+      "not",
+      "test_an_index_that_is_none_is_refused",
     ),
   ),
   *_faults(

@@ -1,4 +1,4 @@
-"""Writes the table of all configuration fields into the README.
+"""Writes the table of all configuration fields into docs/configuration.md.
 
   python -m tests.fields_table
 
@@ -12,7 +12,7 @@ from pathlib import Path
 from adplg_jax.configs import base
 from adplg_jax.run.config import flatten
 
-README = Path("README.md")
+DOCUMENT = Path("docs/configuration.md")
 _BLOCK = re.compile(
   r"(?<=<!-- fields:begin -->\n).*(?=<!-- fields:end -->)", re.S
 )
@@ -49,7 +49,7 @@ def table() -> str:
 
 def main() -> int:
   """Writes the table."""
-  README.write_text(_BLOCK.sub(lambda _: table(), README.read_text()))
+  DOCUMENT.write_text(_BLOCK.sub(lambda _: table(), DOCUMENT.read_text()))
   return 0
 
 

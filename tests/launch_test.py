@@ -18,6 +18,7 @@ import yaml
 from adplg_jax import main
 from adplg_jax.extract import __main__ as extract
 from adplg_jax.run.preemption import EXIT_CODE
+from tests import documents
 
 ROOT = Path(__file__).parent.parent
 LAUNCH = ROOT / "launch"
@@ -502,27 +503,31 @@ def copy(source, target):
     shutil.copy(source, target)
 
 
-# README.md
+# docs/clusters.md
+
+CLUSTERS = "docs/clusters.md"
 
 
-def readme_commands():
-  """Indented command lines, continued lines joined."""
-  text = (LAUNCH / "README.md").read_text().replace("\\\n", " ")
-  return [line.strip() for line in text.splitlines() if line[:4] == "    "]
-
-
-def test_readme_names_every_file_and_exit_code():
-  text = (LAUNCH / "README.md").read_text()
+def test_the_document_names_every_file_and_exit_code():
+  text = (documents.ROOT / CLUSTERS).read_text()
   for path in LAUNCH.iterdir():
     assert path.name in text or path.name == "README.md"
   assert f"| {EXIT_CODE} |" in text
 
 
-def test_readme_flags_are_accepted_by_main():
-  lines = [c for c in readme_commands() if "--workdir=" in c and "..." not in c]
-  assert len(lines) == 3
+def test_flags_of_the_document_are_accepted_by_main():
+  lines = [
+    command.text
+    for command in documents.commands(CLUSTERS)
+    if "--workdir=" in command.text
+  ]
+  assert len(lines) == 4
   for line in lines:
-    own = [f for f in shlex.split(line) if f.startswith("--")]
+    own = [
+      flag
+      for flag in shlex.split(line)
+      if flag.startswith("--") and not flag.startswith("--distributed")
+    ]
     builder, _, workdir, _ = accepted_by_main(["adplg_jax.main", *own])
     assert builder == "ucf_crime"
     assert workdir

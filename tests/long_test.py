@@ -1,9 +1,8 @@
-"""What takes minutes: chaos, full counts, README's commands, the wheel."""
+"""What takes minutes: chaos, full counts, benchmarks, the wheel."""
 
 import json
 import os
 import re
-import shlex
 import shutil
 import subprocess
 import sys
@@ -11,8 +10,7 @@ import venv
 
 import pytest
 
-from tests import layouts
-from tests.runs import ROOT, run_command
+from tests.runs import run_command
 
 pytestmark = pytest.mark.slow
 FULL_COUNT_BYTES = 14 * 2**30  # The files and what is prepared from them.
@@ -118,66 +116,6 @@ def test_the_benchmark_of_the_input_compares_with_whole_files(tmp_path):
   speeds = figures["crops_per_second"]
   assert set(speeds) == {"memory", "files", "device", "torch"}
   assert figures["ratio"] == speeds["memory"] / speeds["torch"]
-
-
-SHORT = (
-  "--config.total_steps=2",
-  "--config.warm_up_steps=1",
-  "--config.batch_size=2",
-)
-
-
-def test_every_command_of_the_readme_runs(tmp_path):
-  """In its order, on small files in place of DIR, FILE and NAME."""
-  torch = pytest.importorskip("torch", reason="PyTorch is not installed")
-  from tests.parity import torch_reference
-
-  for name in ("configs", "tests"):
-    (tmp_path / name).symlink_to(ROOT / name)
-  layouts.write_manifest(tmp_path / "manifest.csv", layouts.folder(tmp_path))
-  annotations = layouts.ucf_crime(tmp_path / "ucf")
-  options = torch_reference.Options()
-  for name in ("VideoBranch", "SnippetBranch"):
-    branch = getattr(torch_reference, name)(options)
-    torch.save(branch.state_dict(), tmp_path / f"{name[0]}.pkl")
-    if name == "SnippetBranch":
-      before = branch.state_dict()
-  del branch
-  lines = [
-    line.strip()
-    for line in (ROOT / "README.md").read_text().splitlines()
-    if line.startswith("    python ")
-  ]
-  assert len(lines) == 9
-  for line in lines:
-    folder = "converted" if "convert" in line else "ucf"
-    for word, real in (
-      ("NAME", "mine"),
-      ("FILE", annotations),
-      ("DIR", folder),
-    ):
-      line = re.sub(rf"\b{word}\b", str(real), line)
-    command = shlex.split(line)
-    command[0] = sys.executable
-    if "adplg_jax.main" in command:
-      command += SHORT
-    if "to-torch" in command:
-      (tmp_path / "S.pkl").unlink()
-    run_command(
-      *command,
-      cwd=tmp_path,
-      TFDS_DATA_DIR=str(tmp_path / "data"),
-      PYTHONPATH=str(ROOT),
-    )
-  for name in ("synthetic", "mine", "ucf"):
-    assert (tmp_path / "runs" / name / "report.png").exists(), name
-  assert (tmp_path / "runs/mine/evaluation/selection.json").exists()
-  after = torch.load(tmp_path / "S.pkl", weights_only=True)
-  snippet = torch_reference.SnippetBranch(options)
-  snippet.load_state_dict(after, strict=True)
-  for key, value in before.items():
-    if not torch_reference.UNUSED.match(key):
-      assert torch.equal(after[key], value), key
 
 
 def test_full_counts_stay_within_memory(tmp_path):

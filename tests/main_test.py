@@ -116,8 +116,8 @@ def test_a_second_sigterm_ends_at_once_and_spoils_nothing(data_dir, tmp_path):
 
 def test_a_full_disk_is_reported_and_nothing_saved_is_lost(data_dir, tmp_path):
   """Files that may not grow take the place of a full disk."""
-  # The files of metrics stay smaller than a checkpoint's.
-  quiet = {"log_every_steps": 10**6}
+  # A checkpoint is written before a timeline, and metrics stay smaller.
+  quiet = {"log_every_steps": 10**6, "checkpoint.every_steps": 3}
   process = start(data_dir, tmp_path, **quiet, total_steps=6)
   assert process.communicate(timeout=120) and process.returncode == 0
   process = start(

@@ -64,8 +64,8 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
   add(
     "--weights",
     type=Path,
-    metavar="FILE",
-    help="of the backbone [those that come with the extra video]",
+    metavar="PATH",
+    help="of the backbone, a file; of vadclip a folder [those of the extra]",
   )
   add(
     "--crops",

@@ -74,6 +74,15 @@ def find_videos(given: Sequence[str]) -> list[NamedVideo]:
   return sorted(named, key=lambda item: item.name)
 
 
+def is_video(text: str) -> bool:
+  """Whether a name is one of a video: an address, a camera, or a file's."""
+  return (
+    "://" in text
+    or text.lower().endswith(SUFFIXES)
+    or (text.isdecimal() and not os.path.exists(text))
+  )
+
+
 def _find(text: str) -> dict[str, Path]:
   """Videos with their paths below what was named."""
   if "://" in text:

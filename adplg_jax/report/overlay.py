@@ -18,7 +18,11 @@ class Overlay:
   """Draws scores below the frames of a video, and a frame around intervals."""
 
   def __init__(
-    self, timeline: Timeline, rule: IntervalRule, size: tuple[int, int]
+    self,
+    timeline: Timeline,
+    rule: IntervalRule,
+    size: tuple[int, int],
+    called: str = "anomalous interval",
   ):
     """Draws the strip.
 
@@ -26,12 +30,14 @@ class Overlay:
       timeline: The video's scores, intervals and times.
       rule: The thresholds.
       size: Height and width of its frames [pixels].
+      called: What an interval is called.
 
     Raises:
       ValueError: The seconds of its scores are not known.
     """
     self._size = fitting(size, least_width=_LEAST_WIDTH)
-    self._strip = Strip(timeline, rule, max(self._size[1], _LEAST_WIDTH))
+    width = max(self._size[1], _LEAST_WIDTH)
+    self._strip = Strip(timeline, rule, width, called)
 
   def draw(
     self, image: UInt8[np.ndarray, "h w 3"], seconds: float
@@ -73,5 +79,7 @@ def resize(
   """A frame in another size."""
   if image.shape[:2] == size:
     return image
-  picture = Image.fromarray(image).resize(size[::-1], Image.Resampling.BILINEAR)
+  picture = Image.fromarray(image).resize(
+    (size[1], size[0]), Image.Resampling.BILINEAR
+  )
   return np.asarray(picture)

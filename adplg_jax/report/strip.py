@@ -38,13 +38,20 @@ class Strip:
     height: Its height [pixels], even.
   """
 
-  def __init__(self, timeline: Timeline, rule: IntervalRule, width: int):
+  def __init__(
+    self,
+    timeline: Timeline,
+    rule: IntervalRule,
+    width: int,
+    called: str = "anomalous interval",
+  ):
     """Draws the curve.
 
     Args:
       timeline: Scores, intervals, and times in seconds.
       rule: The thresholds.
       width: Of the strip [pixels].
+      called: What an interval is called.
 
     Raises:
       ValueError: Its seconds are not known.
@@ -54,6 +61,7 @@ class Strip:
       raise ValueError(
         f"{video.name}: the seconds of its scores are not known."
       )
+    self._called = called
     self._scores = video.scores
     self._edges = video.times.seconds
     self._inside = np.zeros(len(video.scores), bool)
@@ -95,7 +103,7 @@ class Strip:
     text = f"{clock(seconds)}   score {score}"
     pen.text((6, _TEXT / 2), text, _INK, _font(), "lm")
     if snippet is not None and self._inside[snippet]:
-      label = "anomalous" if width < 400 else "anomalous interval"
+      label = self._called.split()[0] if width < 400 else self._called
       pen.rectangle(
         (width - 12 - pen.textlength(label, _font()), 0, width, 99), POINT
       )

@@ -248,7 +248,9 @@ def check_fields(names: Iterable[str], config: ConfigDict) -> None:
         f"{', '.join(f'config.{field}' for field in nearest)}?"
       )
   if lines:
-    raise ValueError("\n".join([*lines, "README.md lists all fields."]))
+    raise ValueError(
+      "\n".join([*lines, "docs/configuration.md lists all fields."])
+    )
 
 
 def _distance(name: str, field: str) -> tuple[int, bool, float]:

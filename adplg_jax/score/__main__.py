@@ -158,9 +158,11 @@ def _add_drawing(parser: argparse.ArgumentParser) -> None:
 
 def _add_following(parser: argparse.ArgumentParser) -> None:
   """Adds the options of features that are still being written."""
-  add = parser.add_argument_group("while features are written").add_argument
+  add = parser.add_argument_group("while it is written or filmed").add_argument
   add(
-    "--follow", metavar="FILE", help="rows of a growing file, or of stdin (-)"
+    "--follow",
+    metavar="FILE",
+    help="rows of a growing file or stdin (-); or a live video (rtsp://, 0)",
   )
   add("--rows", choices=("text", "float32"), help="their form [by the suffix]")
   number = {"type": _natural, "metavar": "N"}
@@ -243,9 +245,8 @@ def _source(arguments: argparse.Namespace, detector: Any, model: Any) -> Any:
   """The videos of a command line.
 
   Raises:
-    ImportError: The extra `video` is not installed.
-    ValueError: No such profile or video, or features of another kind than the
-      detector's.
+    ImportError: See `_extractor`.
+    ValueError: There is no such video, or see `_extractor`.
   """
   if not arguments.videos:
     from adplg_jax.score.feature_files import FeatureFiles, Inputs
@@ -261,6 +262,20 @@ def _source(arguments: argparse.Namespace, detector: Any, model: Any) -> Any:
     )
     return FeatureFiles(inputs, model)
   from adplg_jax.score.video_files import VideoFiles
+
+  return VideoFiles(arguments.videos, _extractor(arguments, detector))
+
+
+def _extractor(
+  arguments: argparse.Namespace, detector: Any, batch_clips: int | None = None
+) -> Any:
+  """What makes the features of videos.
+
+  Raises:
+    ImportError: The extra `video` is not installed.
+    ValueError: No such profile, or features of another kind than the
+      detector's.
+  """
   from adplg_jax.video.backbones import load_backbone
   from adplg_jax.video.extraction import Extractor
   from adplg_jax.video.profiles import DEFAULT, PROFILES, find_profile
@@ -273,42 +288,53 @@ def _source(arguments: argparse.Namespace, detector: Any, model: Any) -> Any:
     load_backbone(profile, arguments.weights),
     crops=arguments.crops,
     fps=arguments.fps,
+    batch_clips=batch_clips,
   )
   # Before hours of decoding.
   detector.check_kind(extractor.kind)
-  return VideoFiles(arguments.videos, extractor)
+  return extractor
 
 
 def _follow(arguments: argparse.Namespace) -> int:
-  """Scores rows as they come; see `main`."""
+  """Scores rows or a live video as they come; see `main`."""
+  from adplg_jax.extract.videos import is_video
   from adplg_jax.score.follow import follow
-  from adplg_jax.score.rows import form_of
+  from adplg_jax.score.rows import follow_rows, form_of
 
-  form = arguments.rows or form_of(arguments.follow)
+  path = arguments.follow
+  video = not arguments.rows and is_video(path)
+  form = "" if video else arguments.rows or form_of(path)
   scorer, _ = _load(arguments)
   stream = scorer.stream(
     context=arguments.window,
     hop=arguments.hop,
     look_ahead=arguments.look_ahead,
   )
-  step = arguments.frames_per_snippet or scorer.model.frames_per_snippet or 16
   print(
     f"look-ahead {stream.look_ahead} snippets: a score comes "
     f"{stream.look_ahead} to {stream.look_ahead + stream.hop - 1} snippets "
     f"after its own; context {stream.context}",
     file=sys.stderr,
   )
-  follow(
-    scorer,
-    stream,
-    arguments.follow,
+  if video:
+    from adplg_jax.score.live import LiveVideo
+    from adplg_jax.video.profiles import SNIPPET_FRAMES
+
+    extractor = _extractor(arguments, scorer, batch_clips=1)
+    live = LiveVideo(path, extractor, stream)
+    follow(stream, live, sys.stdout, frames_per_snippet=SNIPPET_FRAMES)
+    print(live.delays(), file=sys.stderr)
+    return 0
+  step = arguments.frames_per_snippet or scorer.model.frames_per_snippet or 16
+  rows = follow_rows(
+    path,
     form,
+    width=scorer.model.feature_width,
     crops=arguments.crops,
     idle_seconds=arguments.idle,
-    frames_per_snippet=step,
-    fps=arguments.fps,
-    out=sys.stdout,
+    seconds_per_snippet=arguments.fps and step / arguments.fps,
   )
+  follow(stream, rows, sys.stdout, frames_per_snippet=step)
   return 0
 
 

@@ -1,6 +1,7 @@
 """The second pass over a video: overlay, clips, and frames at the peaks."""
 
 import contextlib
+import functools
 import math
 import os
 import sys
@@ -58,7 +59,8 @@ class Drawing:
       for own in chosen:
         begin = time.perf_counter()
         try:
-          done = draw_video(own, rule, outputs, self._plan, bar)
+          path = functools.partial(_path, outputs, own.video.name)
+          done = draw_video(own, rule, path, self._plan, bar)
         except (OSError, ValueError) as error:
           reason = f"was scored, but not drawn: {error}"
           failures.append(Failure(own.video.files[0], reason))
@@ -71,6 +73,11 @@ class Drawing:
     return drawn, failures
 
 
+def _path(outputs: Outputs, name: str, part: str = "") -> Path:
+  """The file of a video with its scores, or of the clip of a part."""
+  return outputs.folder / outputs.path(name, ".mp4", part)
+
+
 def can_be_drawn(timeline: Timeline) -> bool:
   """Whether a video is a file that can be decoded a second time."""
   files = timeline.video.files
@@ -81,18 +88,22 @@ def can_be_drawn(timeline: Timeline) -> bool:
 def draw_video(
   timeline: Timeline,
   rule: IntervalRule,
-  outputs: Outputs,
+  path: Callable[..., Path],
   plan: Plan,
-  bar: tqdm,
+  bar: tqdm | None = None,
+  *,
+  called: str = "anomalous interval",
 ) -> Drawn:
   """Decodes a video once more, and writes what is planned.
 
   Args:
     timeline: Its scores; the first of its files is decoded.
     rule: The thresholds.
-    outputs: Where files are written.
+    path: Gives the file of the video with its scores, and, called with the
+      name of a part, the file of its clip.
     plan: What is drawn.
     bar: Is moved by the seconds that are done.
+    called: What an interval is called.
 
   Returns:
     What was written.
@@ -101,18 +112,14 @@ def draw_video(
     OSError: It cannot be written.
     ValueError: It cannot be decoded or written; nothing of it is left.
   """
-
-  def path(part: str = "") -> Path:
-    name = outputs.path(timeline.video.name, ".mp4", part)
-    return outputs.folder / name
-
   with contextlib.ExitStack() as stack:
-    pass_ = _Pass(timeline, rule, path, plan, stack)
+    pass_ = _Pass(timeline, rule, path, plan, stack, called)
     decoder = Decoder(timeline.video.files[0])
     for frame in decoder:
       pass_.add(frame, decoder)
       done = max(0.0, frame.end - frame.start)
-      bar.update(min(done, bar.total - bar.n))
+      if bar is not None:
+        bar.update(min(done, bar.total - bar.n))
       if frame.start >= pass_.end:
         break
     return pass_.finish()
@@ -128,11 +135,13 @@ class _Pass:
     path: Callable[..., Path],
     plan: Plan,
     stack: contextlib.ExitStack,
+    called: str,
   ):
     """Nothing is opened before the first frame."""
     self._timeline, self._rule, self._stack = timeline, rule, stack
     self._overlay_path = path() if plan.overlay else None
     self._overlay: tuple[Overlay, VideoWriter] | None = None
+    self._called = called
     self._size: tuple[int, int] | None = None
     self._clips = _clips(timeline, path, plan.clips)
     self._writers: dict[Path, VideoWriter] = {}
@@ -162,7 +171,7 @@ class _Pass:
   def _add_to_overlay(self, path: Path, frame: Frame, decoder: Decoder) -> None:
     if self._overlay is None:
       size = frame.image.shape[:2]
-      overlay = Overlay(self._timeline, self._rule, size)
+      overlay = Overlay(self._timeline, self._rule, size, self._called)
       self._overlay = overlay, self._open(path, decoder)
     overlay, writer = self._overlay
     writer.add(overlay.draw(frame.image, frame.start), frame.start, frame.end)

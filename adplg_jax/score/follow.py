@@ -1,92 +1,73 @@
-"""Scores of features that are still being written, a line as each is known."""
+"""Scores of what is still being written or filmed, a line as each is known."""
 
 import csv
-import io
-import sys
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, NamedTuple
 
 import numpy as np
+from jaxtyping import Float
 
 from adplg_jax.score.outputs import COLUMNS, row
-from adplg_jax.score.rows import read_rows, wait_for_more
 from adplg_jax.scoring.sequence import Times
 from adplg_jax.scoring.streaming import StreamScorer
-from adplg_jax.scoring.trained import TrainedScorer
+
+
+class Chunk(NamedTuple):
+  """Snippets that came together.
+
+  Attributes:
+    features: Of one snippet or more.
+    seconds: Where each begins and ends; None where that is not known.
+  """
+
+  features: Float[np.ndarray, "n c d"]
+  seconds: Float[np.ndarray, "n 2"] | None
 
 
 def follow(
-  scorer: TrainedScorer,
   stream: StreamScorer,
-  path: str,
-  form: str,
-  *,
-  crops: int = 1,
-  idle_seconds: float | None = None,
-  frames_per_snippet: int,
-  fps: float | None,
+  chunks: Iterable[Chunk],
   out: Any,
+  *,
+  frames_per_snippet: int,
 ) -> None:
-  """Scores rows of a growing file or of standard input until they end.
+  """Scores snippets as they come, until they end.
 
   Ctrl-C ends them, too; what is left is then scored.
 
   Args:
-    scorer: The model.
-    stream: Its stream.
-    path: The file; - for standard input.
-    form: See `read_rows`.
-    crops: C.
-    idle_seconds: See `wait_for_more`.
-    frames_per_snippet: Frames from one snippet's start to the next one's.
-    fps: Frames in a second, None where that is not known.
+    stream: The model's stream.
+    chunks: The snippets.
     out: The text file that the csv goes to.
+    frames_per_snippet: Frames from one snippet's start to the next one's.
 
   Raises:
-    OSError: The file cannot be read.
-    ValueError: A row cannot be used.
+    OSError: The source cannot be read.
+    ValueError: A snippet cannot be used.
   """
   writer = csv.writer(out, lineterminator="\n")
   writer.writerow(COLUMNS)
+  # Of the snippets that have no score yet.
+  seconds: list[np.ndarray] = []
 
   def write(scores: np.ndarray, first: int) -> None:
-    edges = np.arange(first, first + len(scores) + 1) * frames_per_snippet
-    times = Times(edges, None if fps is None else edges / fps)
+    frames = np.arange(first, first + len(scores) + 1) * frames_per_snippet
+    own = None
+    if seconds and len(scores):
+      starts, ends = np.array(seconds[: len(scores)]).T
+      own = np.append(starts, ends[-1])
+      del seconds[: len(scores)]
     for index, score in enumerate(scores):
-      writer.writerow(row(times, index, score, first=first))
+      writer.writerow(row(Times(frames, own), index, score, first=first))
     out.flush()
 
   try:
-    for rows in _rows(path, form, scorer, crops, idle_seconds):
+    for chunk in chunks:
+      if chunk.seconds is not None:
+        seconds.extend(chunk.seconds)
       first = stream.given
-      write(stream.push(rows), first)
+      write(stream.push(chunk.features), first)
   except KeyboardInterrupt:
     pass
   first = stream.given
   write(stream.finish(), first)
-
-
-def _rows(
-  path: str,
-  form: str,
-  scorer: TrainedScorer,
-  crops: int,
-  idle_seconds: float | None,
-) -> Iterator[np.ndarray]:
-  """The rows of a file or of standard input."""
-  width = scorer.model.feature_width
-  if path == "-":
-    source = sys.stdin.buffer
-    if not isinstance(source, io.BufferedReader):
-      raise OSError("standard input cannot be read")
-    yield from read_rows(source, form, width=width, crops=crops)
-    return
-  if not Path(path).is_file():
-    raise ValueError(
-      f"--follow names {path!r}, but there is no such file; begin to write it "
-      "first, or give - for standard input."
-    )
-  with open(path, "rb") as file:
-    wait = wait_for_more(Path(path), idle_seconds)
-    yield from read_rows(file, form, width=width, crops=crops, wait=wait)

@@ -1,12 +1,15 @@
 """Rows of features that come one after the other: a pipe, a growing file."""
 
 import io
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float
+
+from adplg_jax.score.follow import Chunk
 
 FORMS = ("text", "float32")
 _TEXT_SUFFIXES = (".csv", ".txt")
@@ -28,6 +31,60 @@ def form_of(path: str) -> str:
       "score the finished file with --features."
     )
   return "text" if path == "-" or suffix in _TEXT_SUFFIXES else "float32"
+
+
+def follow_rows(
+  path: str,
+  form: str,
+  *,
+  width: int,
+  crops: int = 1,
+  idle_seconds: float | None = None,
+  seconds_per_snippet: float | None = None,
+) -> Iterator[Chunk]:
+  """The rows of a growing file or of standard input, as they come.
+
+  Args:
+    path: The file; - for standard input.
+    form: See `read_rows`.
+    width: D.
+    crops: C.
+    idle_seconds: See `wait_for_more`.
+    seconds_per_snippet: From one snippet's start to the next one's; None where
+      that is not known.
+
+  Raises:
+    OSError: The file cannot be read.
+    ValueError: There is no file, or a row cannot be used.
+  """
+  first = 0
+  for rows in _rows(path, form, width, crops, idle_seconds):
+    seconds = None
+    if seconds_per_snippet is not None:
+      edges = np.arange(first, first + len(rows) + 1) * seconds_per_snippet
+      seconds = np.stack([edges[:-1], edges[1:]], axis=1)
+    yield Chunk(rows, seconds)
+    first += len(rows)
+
+
+def _rows(
+  path: str, form: str, width: int, crops: int, idle_seconds: float | None
+) -> Iterator[np.ndarray]:
+  """The rows of a file or of standard input."""
+  if path == "-":
+    source = sys.stdin.buffer
+    if not isinstance(source, io.BufferedReader):
+      raise OSError("standard input cannot be read")
+    yield from read_rows(source, form, width=width, crops=crops)
+    return
+  if not Path(path).is_file():
+    raise ValueError(
+      f"--follow names {path!r}, but there is no such file; begin to write it "
+      "first, or give - for standard input."
+    )
+  with open(path, "rb") as file:
+    wait = wait_for_more(Path(path), idle_seconds)
+    yield from read_rows(file, form, width=width, crops=crops, wait=wait)
 
 
 def wait_for_more(

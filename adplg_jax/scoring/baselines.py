@@ -62,7 +62,9 @@ class LinearMil(NamedTuple):
   weight: Any
   bias: Any
 
-  def logits(self, features: Float[Array, "*b d"]) -> Float[Array, "*b"]:
+  def logits(
+    self, features: Float[Array | np.ndarray, "*b d"]
+  ) -> Float[Array | np.ndarray, "*b"]:
     """Logits of snippets or segments."""
     return (features - self.mean) / self.deviation @ self.weight + self.bias
 
@@ -141,5 +143,9 @@ def _next(batches: Iterator[Any], done: int, steps: int) -> Any:
 def score_linear_mil(
   model: LinearMil, features: Features
 ) -> Float[np.ndarray, "t"]:
-  """Scores in (0, 1) of a crop's snippets."""
-  return np.asarray(jax.nn.sigmoid(model.logits(jnp.asarray(features))))
+  """Scores in (0, 1) of a crop's snippets.
+
+  By NumPy: JAX would compile every operation for each length.
+  """
+  # The sigmoid, of logits of any size.
+  return 0.5 + 0.5 * np.tanh(np.asarray(model.logits(features)) / 2)

@@ -189,7 +189,7 @@ def write_results(folder: str | Path, scored: Scored) -> None:
 
   scores.npz: `names`, `categories`, `labels`, `has_truth`, `frames` [videos],
   and, one video after the other, `scores` and `truth` [all frames] (truth is 0
-  where has_truth is false); README.md has the types. No pickle in it.
+  where has_truth is false); docs/results.md has the types. No pickle in it.
 
   Args:
     folder: Where; made if missing.

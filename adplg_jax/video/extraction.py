@@ -12,14 +12,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, UInt8
+from jaxtyping import Float, UInt8
 
 from adplg_jax.video.ahead import ahead
 from adplg_jax.video.classifier import Classifier
 from adplg_jax.video.decode import Decoder, Frame, VideoError
-from adplg_jax.video.profiles import CROP, SNIPPET_FRAMES, Profile, crop
+from adplg_jax.video.profiles import SNIPPET_FRAMES, Profile, crop
 from adplg_jax.video.stopwatch import Stopwatch
 
 # Crops in a batch, unless a snippet has more.
@@ -27,14 +26,15 @@ _BATCH_CPU = 4
 _BATCH = 64
 # Batches that are decoded ahead.
 _AHEAD = 2
+_UNSEEN = np.empty((0, 0, 3), np.uint8)
 
 
 class Backbone(NamedTuple):
   """What computes features.
 
   Attributes:
-    apply: (variables, clips [b, 16, 224, 224, 3] from -1 to 1) to features
-      [b, d]; traced by JAX.
+    apply: (variables, clips [b, t, 224, 224, 3] of pixels, uint8, RGB) to
+      features [b, d]; traced by JAX.
     variables: Its parameters.
     sha256: Hash of its weights, in hexadecimal.
     classifier: What its features look like to it; None where it has none.
@@ -54,6 +54,7 @@ class Snippet(NamedTuple):
     index: It covers the video's frames 16 index to 16 index + 15.
     start: When its first frame appears [s].
     end: When the frame after its last one does [s].
+    decoded_at: When it was decoded, by `time.monotonic` [s].
     features: Of its crops [c, d].
   """
 
@@ -61,6 +62,7 @@ class Snippet(NamedTuple):
   index: int
   start: float
   end: float
+  decoded_at: float
   features: Float[np.ndarray, "c d"]
 
 
@@ -99,12 +101,13 @@ class Ended(NamedTuple):
 
 
 class _Cut(NamedTuple):
-  """A snippet before its features are known; clips [c, 16, 224, 224, 3]."""
+  """A snippet before its features are known; clips [c, t, 224, 224, 3]."""
 
   video: str
   index: int
   start: float
   end: float
+  decoded_at: float
   clips: UInt8[np.ndarray, "c t h w 3"]
 
 
@@ -150,7 +153,7 @@ class Extractor:
     self._batch = max(1, batch_clips // crops)
     # Seconds of the features of the video that has not ended.
     self._spent = 0.0
-    self._apply = jax.jit(lambda v, clips: backbone.apply(v, _scaled(clips)))
+    self._apply = jax.jit(backbone.apply)
 
   @property
   def kind(self) -> str:
@@ -178,15 +181,6 @@ class Extractor:
           yield from self._computed(waiting)
           waiting, cuts = [], 0
     yield from self._computed(waiting)
-
-  def warm_up(self) -> Float[np.ndarray, "c d"]:
-    """Compiles, so that the first snippet of a live video need not wait.
-
-    Returns:
-      The features of a black snippet.
-    """
-    clip = np.zeros((SNIPPET_FRAMES, CROP, CROP, 3), np.uint8)
-    return self._features([clip] * self.crops)[0]
 
   def _computed(self, items: list[_Cut | Ended]) -> Iterator[Snippet | Ended]:
     """The items in their order, with features in the place of clips."""
@@ -245,7 +239,12 @@ class Extractor:
     for frame in decoder:
       # A video whose size changes keeps that of its first frame.
       size = size or self.profile.resized(*frame.image.shape[:2])
-      image = self.profile.resize(frame.image, size)
+      # Of frames that are not seen, the times alone are needed.
+      image = (
+        self.profile.resize(frame.image, size)
+        if len(frames) in self.profile.seen
+        else _UNSEEN
+      )
       frames.append(frame._replace(image=image))
       if len(frames) == SNIPPET_FRAMES:
         yield self._make_cut(decoder.name, index, frames)
@@ -261,13 +260,8 @@ class Extractor:
       yield self._make_cut(decoder.name, index, frames)
 
   def _make_cut(self, video: str, index: int, frames: list[Frame]) -> _Cut:
-    images = np.stack([frame.image for frame in frames])
+    images = np.stack([frames[i].image for i in self.profile.seen])
     clips = np.stack([crop(images, place) for place in self._places])
-    return _Cut(video, index, frames[0].start, frames[-1].end, clips)
-
-
-def _scaled(
-  clips: UInt8[Array, "b t h w 3"],
-) -> Float[Array, "b t h w 3"]:
-  """Pixels from 0 to 255 as numbers from -1 to 1."""
-  return clips.astype(jnp.float32) * 2 / 255 - 1
+    return _Cut(
+      video, index, frames[0].start, frames[-1].end, time.monotonic(), clips
+    )

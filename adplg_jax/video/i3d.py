@@ -9,7 +9,7 @@ from functools import partial
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, UInt8
 
 from adplg_jax.video.convolution import Clips, conv3d, max_pool
 
@@ -162,6 +162,13 @@ class I3D(nn.Module):
   def classify(self, clips: Float[Array, "b t h w 3"]) -> Float[Array, "b k"]:
     """Logits of clips."""
     return self.logits(self(clips))
+
+
+def scaled(
+  pixels: UInt8[Array, "b t h w 3"],
+) -> Float[Array, "b t h w 3"]:
+  """Pixels from 0 to 255 as numbers from -1 to 1, in float32."""
+  return pixels.astype(jnp.float32) * 2 / 255 - 1
 
 
 def pooled(x: Float[Array, "b t h w d"]) -> Float[Array, "b d"]:

@@ -4,7 +4,6 @@ Whatever a file's kind and names, the same weights have the same hash: that of
 their names here, shapes and float32 values.
 """
 
-import hashlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -57,7 +56,7 @@ def load_weights(path: str | Path | None = None) -> Weights:
   tensors = weight_files.read_tensors(path)
   scheme = _scheme(path, tensors)
   ours = _renamed(path, tensors, scheme)
-  sha256 = content_sha256(ours)
+  sha256 = weight_files.content_sha256(ours)
   said = weight_files.metadata(path)
   if said.get("sha256", sha256) != sha256:
     raise WeightsError(
@@ -90,16 +89,6 @@ def save(weights: Weights, path: str | Path) -> None:
     for name, x in weight_files.flat(tree)
   }
   write_atomically(path, library.save(tensors, metadata=said))
-
-
-def content_sha256(tensors: Arrays) -> str:
-  """Hash of names, shapes and values, whatever their order."""
-  digest = hashlib.sha256()
-  for name in sorted(tensors):
-    x = np.ascontiguousarray(tensors[name], "<f4")
-    digest.update(f"{name} {x.shape}\n".encode())
-    digest.update(x.data)
-  return digest.hexdigest()
 
 
 def _scheme(path: Path, tensors: Arrays) -> Scheme:

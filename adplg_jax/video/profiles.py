@@ -16,6 +16,7 @@ from PIL import Image
 SNIPPET_FRAMES = 16
 CROP = 224
 COUNTS = (1, 5, 10)
+_MIDDLE = range(SNIPPET_FRAMES // 2, SNIPPET_FRAMES // 2 + 1)
 
 _FILTERS = {
   "bilinear": Image.Resampling.BILINEAR,
@@ -46,9 +47,11 @@ class Profile:
   Attributes:
     name: Its name, in features, data sets and checkpoints.
     backbone: i3d or clip.
-    epsilon: Of the backbone's batch normalisation.
+    epsilon: Of I3D's batch normalisation.
     own_weights: The user gives the weights: none that come with the package are
       those that the profile is known for.
+    seen: Which of a snippet's frames the backbone sees; all of them where the
+      tail is repeated.
     size: Height and width of resized frames [pixels]; None: the short side is
       256, the other one as it follows, rounded.
     interpolation: Of the resizing, bilinear or lanczos, as Pillow has them: in
@@ -64,6 +67,7 @@ class Profile:
   places: tuple[Place, ...]
   epsilon: float = 1e-3
   own_weights: bool = True
+  seen: range = range(SNIPPET_FRAMES)
   size: tuple[int, int] | None = None
   interpolation: Literal["bilinear", "lanczos"] = "bilinear"
   jpeg: bool = False
@@ -168,7 +172,14 @@ PROFILES = {
       jpeg=True,
       tail="repeat",
     ),
-    Profile("vadclip", "clip", _mirrors(_CENTRE_FIRST)),
+    Profile(
+      "vadclip",
+      "clip",
+      _mirrors(_CENTRE_FIRST),
+      # Which one is not known: a choice.
+      seen=_MIDDLE,
+      size=(256, 340),
+    ),
   )
 }
 
@@ -177,15 +188,8 @@ def find_profile(name: str) -> Profile:
   """The profile of a name.
 
   Raises:
-    ValueError: There is none, or it cannot be computed.
+    ValueError: There is none.
   """
   if name not in PROFILES:
     raise ValueError(f"--profile is {name!r}; allowed: {', '.join(PROFILES)}.")
-  profile = PROFILES[name]
-  if profile.backbone == "clip":
-    raise ValueError(
-      f"--profile {name}: its backbone, CLIP ViT-B/16, is not there yet, and "
-      "which frame of a snippet it saw is not known (docs/extraction.md); "
-      "features that others extracted can be prepared and scored."
-    )
-  return profile
+  return PROFILES[name]

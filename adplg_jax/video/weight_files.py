@@ -9,7 +9,7 @@ import importlib.util
 import io
 import json
 import pickle
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -79,10 +79,41 @@ def read_tensors(path: Path) -> dict[str, np.ndarray]:
       f"{path} is refused: it has more than weights in it, or is damaged "
       f"({reason})."
     ) from error
-  return {
-    name: x.astype(np.float32) if x.dtype.kind == "f" else x
-    for name, x in tensors.items()
-  }
+  return {name: _as_float32(x) for name, x in tensors.items()}
+
+
+def stream_safetensors(
+  path: Path, wanted: Callable[[str], bool]
+) -> Iterator[tuple[str, np.ndarray]]:
+  """Tensors of a safetensors file, one at a time.
+
+  Args:
+    path: The file.
+    wanted: Says of a name whether its tensor is read.
+
+  Yields:
+    Names and tensors, float32 where they are floating point.
+
+  Raises:
+    WeightsError: No such file, or damaged.
+  """
+  import_safetensors(path)
+  import safetensors
+
+  try:
+    with safetensors.safe_open(path, "numpy") as file:
+      for name in filter(wanted, file.keys()):
+        yield name, _as_float32(file.get_tensor(name))
+  except FileNotFoundError as error:
+    raise WeightsError(f"{path} does not exist.") from error
+  except (OSError, TypeError, ValueError, safetensors.SafetensorError) as error:
+    raise WeightsError(f"{path} is damaged ({error}).") from error
+
+
+def _as_float32(x: np.ndarray) -> np.ndarray:
+  """A tensor in float32, if it is of floating point: bfloat16, too."""
+  floating = x.dtype.kind == "f" or x.dtype.name == "bfloat16"
+  return x.astype(np.float32) if floating else x
 
 
 def metadata(path: Path) -> dict[str, str]:
@@ -92,6 +123,16 @@ def metadata(path: Path) -> dict[str, str]:
   with path.open("rb") as file:
     header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
   return header.get("__metadata__", {})
+
+
+def content_sha256(tensors: Mapping[str, np.ndarray]) -> str:
+  """Hash of names, shapes and values, whatever their order."""
+  digest = hashlib.sha256()
+  for name in sorted(tensors):
+    x = np.ascontiguousarray(tensors[name], "<f4")
+    digest.update(f"{name} {x.shape}\n".encode())
+    digest.update(x.data)
+  return digest.hexdigest()
 
 
 def import_safetensors(path: str | Path) -> Any:

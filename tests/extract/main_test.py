@@ -1,15 +1,26 @@
 """The command, with a backbone that is a mean."""
 
+import contextlib
+import csv
+import io
 import json
 import subprocess
 import sys
+import types
 
 import numpy as np
 import pytest
 
+from adplg_jax import main as train
+from adplg_jax.configs import folder as folder_config
 from adplg_jax.data.sidecar import read_sidecar
+from adplg_jax.data.store import open_dataset
 from adplg_jax.extract.__main__ import main
 from adplg_jax.prepare.__main__ import main as prepare
+from adplg_jax.score.__main__ import main as score
+from adplg_jax.video.clip_weights import load_weights
+from tests.runs import TINY
+from tests.video import clip_folder
 from tests.video.clips import ramp, write_sound_file, write_video
 
 
@@ -141,7 +152,10 @@ def test_parts_of_the_list_are_the_whole(tmp_path, weights):
   ("words", "reason"),
   [
     (["--profile", "i3d"], "--profile is 'i3d'; allowed: kinetics-scratch"),
-    (["--profile", "vadclip"], "--profile vadclip: its backbone"),
+    (
+      ["--profile", "vadclip"],
+      "--profile vadclip needs --weights DIR: a folder",
+    ),
     (["--shard", "0/4"], "--shard is '0/4'"),
     (["--videos", "nowhere.mp4"], "--videos nowhere.mp4: there is no"),
   ],
@@ -151,6 +165,77 @@ def test_a_bad_command_line_is_refused(tmp_path, capsys, words, reason):
   assert extract("--videos", clips, "--out", tmp_path / "out", *words) == 1
   assert reason in capsys.readouterr().err
   assert not (tmp_path / "out").exists()
+
+
+@pytest.fixture(scope="module")
+def by_clip(tmp_path_factory):
+  """Features of a small CLIP, prepared; what was printed."""
+  root = tmp_path_factory.mktemp("clip")
+  names = [f"{kind}__{n}" for kind in ("normal", "Fire") for n in "abc"]
+  make(root / "videos", **dict.fromkeys(names, 48))
+  words = ["--videos", root / "videos", "--profile", "vadclip", "--weights"]
+  words += [clip_folder.write(root / "clip"), "--out", root / "features"]
+  with contextlib.redirect_stdout(io.StringIO()) as printed:
+    assert extract(*words, "--crops", 5) == 0
+  manifest = root / "features/manifest.csv"
+  rows = list(csv.DictReader(manifest.read_text().splitlines()))
+  with manifest.open("w") as file:
+    writer = csv.DictWriter(file, rows[0].keys())
+    writer.writeheader()
+    for number, row in enumerate(rows):
+      writer.writerow(row | {"split": "test" if number % 3 == 2 else "train"})
+  words = ["folder", "--name", "own", "--manifest", manifest,
+           "--data_dir", root / "data", "--segments", 8]  # fmt: skip
+  assert prepare([str(word) for word in words]) == 0
+  kind = f"vadclip:{load_weights(root / 'clip').sha256[:8]}"
+  return types.SimpleNamespace(root=root, kind=kind, said=printed.getvalue())
+
+
+def test_clips_features_and_their_kind(by_clip):
+  """The hash of the folder's weights goes along with the features."""
+  features = by_clip.root / "features"
+  assert f"features: {features} ({by_clip.kind})" in by_clip.said
+  assert {x.shape for x in arrays(features).values()} == {(3, 5, 24)}
+  sidecar = read_sidecar(features / "normal/a.npy")
+  assert (sidecar.kind, sidecar.profile) == (by_clip.kind, "vadclip")
+  np.testing.assert_allclose(sidecar.seconds[1], [0.64, 1.28])
+  data = open_dataset(str(by_clip.root / "data"), "folder", "own", 8)
+  assert data.metadata.kind == by_clip.kind
+
+
+@pytest.mark.slow
+def test_clip_from_videos_to_scores(by_clip, capsys):
+  """Trained on and scored; with other weights, or none, refused."""
+  root, run = by_clip.root, by_clip.root / "run"
+  config = folder_config.get_config("own")
+  config.update_from_flattened_dict(
+    {
+      **{k: v for k, v in TINY.items() if k != "data.variant"},
+      "data_dir": str(root / "data"),
+      "batch_size": 2,
+      "total_steps": 2,
+      "warm_up_steps": 1,
+    }
+  )
+  assert train.run(config, str(run)) == 0
+
+  def scored(name, *more):
+    words = ["--workdir", run, "--videos", root / "videos"]
+    words += ["--out", root / name, *more]
+    return score([str(word) for word in words])
+
+  assert scored("one", "--weights", root / "clip", "--crops", 5) == 0
+  results = json.loads((root / "one/results.json").read_text())
+  assert results["model"]["feature_kind"] == by_clip.kind
+  assert len(results["videos"]) == 6
+  capsys.readouterr()
+  assert scored("two") == 1
+  assert "--profile vadclip needs --weights DIR" in capsys.readouterr().err
+  other = clip_folder.write(root / "other", seed=1)
+  assert scored("two", "--weights", other) == 1
+  said = capsys.readouterr().err
+  assert f"but the model was trained on {by_clip.kind!r}" in said
+  assert not (root / "two").exists()
 
 
 HELP = """

@@ -2,7 +2,7 @@
 
   python -m tests.parity.table [--width small|full]
 
-Prints the table and puts it between the parity marks of README.md.
+Prints the table and puts it between the parity marks of docs/parity.md.
 """
 
 import argparse
@@ -100,7 +100,7 @@ def put(text: str, content: str) -> str:
 
 
 def main(argv: list[str] | None = None) -> int:
-  """Measures, prints, and rewrites the README."""
+  """Measures, prints, and rewrites the document."""
   parser = argparse.ArgumentParser(prog="python -m tests.parity.table")
   parser.add_argument(
     "--width",
@@ -108,12 +108,12 @@ def main(argv: list[str] | None = None) -> int:
     nargs="+",
     default=["small", "full"],
   )
-  parser.add_argument("--readme", type=Path, default=Path("README.md"))
+  parser.add_argument("--document", type=Path, default=Path("docs/parity.md"))
   arguments = parser.parse_args(argv)
   content = "\n\n".join(table(width) for width in arguments.width)
   print(content)
-  readme = arguments.readme
-  readme.write_text(put(readme.read_text("utf-8"), content), "utf-8")
+  document = arguments.document
+  document.write_text(put(document.read_text("utf-8"), content), "utf-8")
   return 0
 
 

@@ -255,4 +255,4 @@ def test_every_unknown_field_is_named():
   assert second.startswith(
     "config.sed is not a field. Did you mean config.seed"
   )
-  assert last == "README.md lists all fields."
+  assert last == "docs/configuration.md lists all fields."

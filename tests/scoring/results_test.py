@@ -19,7 +19,7 @@ from adplg_jax.scoring.results import (
 )
 from tests.scoring.scored_videos import make_videos, scored
 
-# Arrays of scores.npz and the kinds of their types; README.md has the rest.
+# Arrays of scores.npz and the kinds of their types (docs/results.md).
 LAYOUT = {
   "names": "U",
   "categories": "U",

@@ -28,6 +28,13 @@ def snippets(items):
   return [item for item in items if isinstance(item, Snippet)]
 
 
+def told(item):
+  """What is known of an item, less what the clock says, and features."""
+  if isinstance(item, Snippet):
+    return item[:4]
+  return item._replace(spent=Spent())
+
+
 @pytest.fixture
 def video(tmp_path):
   """40 frames, grey and brighter from frame to frame."""
@@ -54,14 +61,12 @@ def test_a_snippet_is_of_16_frames_and_the_tail_is_dropped(video):
     np.testing.assert_allclose(
       [item.start, item.end], [first / 25, (first + 16) / 25], atol=1e-3
     )
-  assert end._replace(spent=Spent()) == Ended(video, 40, 40, 25.0, ())
+  assert told(end) == Ended(video, 40, 40, 25.0, ())
 
 
 def test_it_is_known_how_long_each_video_took(tmp_path, video):
   other = write_video(tmp_path / "b.mkv", [ramp(n % 50) for n in range(200)])
   extractor = Extractor(PROFILE, stub.stub(), batch_clips=1)
-  features = extractor.warm_up()
-  assert features.shape == (1, 4)
   ends = [i for i in extractor.stream([video, other]) if isinstance(i, Ended)]
   for kind in ("decoding", "features"):
     one, more = (getattr(end.spent, kind) for end in ends)
@@ -74,6 +79,42 @@ def test_the_tail_is_repeated(video):
   greys = scaled([5 * n for n in range(32, 40)] + [5 * 39] * 8)
   np.testing.assert_allclose(found[2].features[0, 0], greys.mean(), atol=2e-3)
   np.testing.assert_allclose([found[2].start, found[2].end], [1.28, 1.6])
+
+
+def test_the_middle_frame_alone(video):
+  shapes = []
+
+  def noted(variables, clips):
+    shapes.append((clips.shape, clips.dtype))
+    return stub.features(variables, clips)
+
+  backbone = Backbone(noted, jax.numpy.float32(1), stub.SHA256)
+  *found, end = extracted(
+    video, profile=PROFILES["vadclip"], backbone=backbone, batch_clips=2
+  )
+  assert shapes == [((2, 1, 224, 224, 3), np.uint8)]
+  for item in found:
+    grey = scaled(5 * (16 * item.index + 8))
+    np.testing.assert_allclose(item.features[0], [grey] * 4, atol=1e-5)
+    # Times are those of all frames.
+    np.testing.assert_allclose(
+      [item.start, item.end],
+      [16 * item.index / 25, 16 * (item.index + 1) / 25],
+      atol=1e-3,
+    )
+  assert len(found) == 2 and told(end) == Ended(video, 40, 40, 25.0, ())
+
+
+def test_frames_that_are_not_seen_are_not_resized(video, monkeypatch):
+  profile, resized = PROFILES["vadclip"], []
+  resize = type(profile).resize
+  monkeypatch.setattr(
+    type(profile),
+    "resize",
+    lambda *args: resized.append(1) or resize(*args),
+  )
+  extracted(video, profile=profile)
+  assert len(resized) == 2
 
 
 @pytest.mark.parametrize("crops", [1, 5, 10])
@@ -106,7 +147,7 @@ def test_videos_share_batches_and_change_nothing(tmp_path):
   # Traced once: one shape, whatever the number of snippets.
   assert shapes == [(3, 16, 224, 224, 3)]
   expected = [item for items in one for item in items]
-  assert [i[:-1] for i in together] == [i[:-1] for i in expected]
+  assert list(map(told, together)) == list(map(told, expected))
   for item, other in zip(snippets(together), snippets(expected), strict=True):
     np.testing.assert_allclose(item.features, other.features, atol=1e-6)
 

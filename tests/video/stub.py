@@ -6,12 +6,14 @@ import jax.numpy as jnp
 
 from adplg_jax.video import backbones
 from adplg_jax.video.extraction import Backbone
+from adplg_jax.video.i3d import scaled
 
 SHA256 = "ab" * 32
 
 
 def features(variables, clips):
   """Mean, first and last frame's mean, and left half's mean, times a weight."""
+  clips = scaled(clips)
   means = (
     clips.mean((1, 2, 3, 4)),
     clips[:, 0].mean((1, 2, 3)),

@@ -6,6 +6,7 @@ import os
 import pickle
 import sys
 
+import ml_dtypes
 import numpy as np
 import pytest
 
@@ -28,6 +29,26 @@ def test_values_become_float32(tmp_path):
   found = read_tensors(tmp_path / "w.npz")
   kinds = {name: str(x.dtype) for name, x in found.items()}
   assert kinds == {"a": "float32", "b": "float32", "c": "int64"}
+
+
+def test_safetensors_of_any_precision_are_read_one_at_a_time(tmp_path):
+  library = pytest.importorskip("safetensors.numpy")
+  path = tmp_path / "w.safetensors"
+  tensors = {
+    "a": np.ones(2, ml_dtypes.bfloat16),
+    "b": np.ones(2, np.float16),
+    "n": np.array([3]),
+  }
+  library.save_file(tensors, path)
+  for found in (
+    read_tensors(path),
+    dict(weight_files.stream_safetensors(path, lambda name: True)),
+  ):
+    kinds = {name: str(x.dtype) for name, x in found.items()}
+    assert kinds == {"a": "float32", "b": "float32", "n": "int64"}
+    assert found["a"].tolist() == [1, 1]
+  stream = weight_files.stream_safetensors(path, lambda name: name == "n")
+  assert [name for name, _ in stream] == ["n"]
 
 
 def test_a_state_dict_of_any_precision_is_read(tmp_path):
@@ -168,3 +189,16 @@ def test_what_a_file_says_of_itself(tmp_path):
 def test_leaves_of_a_tree_have_paths():
   tree = {"a": {"b": 1, "c": 2}, "d": 3}
   assert dict(weight_files.flat(tree)) == {"a/b": 1, "a/c": 2, "d": 3}
+
+
+def test_the_hash_is_of_names_shapes_and_values():
+  one = {"a": np.ones((2, 3), np.float32), "b": np.zeros(2, np.float32)}
+  same = {"b": np.zeros(2), "a": np.ones((3, 2)).T}
+  others = (
+    {**one, "a": np.ones((3, 2), np.float32)},
+    {**one, "b": np.full(2, 1e-30, np.float32)},
+    {"a": one["a"], "c": one["b"]},
+  )
+  sha256 = weight_files.content_sha256(one)
+  assert weight_files.content_sha256(same) == sha256
+  assert all(weight_files.content_sha256(o) != sha256 for o in others)
