@@ -19,7 +19,7 @@ from adplg_jax.extract.__main__ import main as extract
 from adplg_jax.report import timeline
 from adplg_jax.report.timeline import Timeline
 from adplg_jax.score.drawing import draw_video
-from adplg_jax.score.drawn import Plan
+from adplg_jax.score.drawn import Drawn, Plan
 from adplg_jax.scoring.intervals import IntervalRule, find_intervals
 from adplg_jax.scoring.novelty import THRESHOLD, novelty
 from adplg_jax.scoring.sequence import ScoredSequence, noted_times
@@ -51,7 +51,12 @@ def main(argv: Sequence[str] | None = None) -> int:
   picture, overlay = (
     arguments.out / n for n in ("timeline.png", "overlay.mp4")
   )
-  drawn = draw_video(own, _RULE, lambda: overlay, Plan(clips=0), called="rare")
+  try:
+    plan = Plan(clips=0)
+    drawn = draw_video(own, _RULE, lambda: overlay, plan, called="rare")
+  except (OSError, ValueError) as error:
+    print(f"no overlay: {error}", file=sys.stderr)
+    drawn = Drawn()
   timeline.draw(
     picture,
     [own],
@@ -67,7 +72,9 @@ def main(argv: Sequence[str] | None = None) -> int:
       for snippet in (interval.start, interval.end, interval.peak_snippet)
     )
     print(f"{start} to {end}: novelty {interval.peak:.2f}, highest at {peak}")
-  print(f"Novelty is {_NOVELTY}\ntimeline: {picture}\noverlay: {overlay}")
+  print(f"Novelty is {_NOVELTY}\ntimeline: {picture}")
+  if drawn.overlay:
+    print(f"overlay: {drawn.overlay}")
   return 0
 
 
