@@ -110,7 +110,7 @@ def draw_video(
 
   Raises:
     OSError: It cannot be written.
-    ValueError: It cannot be decoded or written; nothing of it is left.
+    ValueError: It cannot be decoded or written; clips that are whole stay.
   """
   with contextlib.ExitStack() as stack:
     pass_ = _Pass(timeline, rule, path, plan, stack, called)

@@ -66,6 +66,7 @@ class Sound:
   ) -> None:
     """Chooses a stream and what to do with it."""
     stream = self._input.streams.best("audio")
+    self._last = -math.inf
     self._stream: Any = None
     self._ready: Any = None
     if stream is None:
@@ -104,7 +105,10 @@ class Sound:
       if self._ready is None or _seconds(self._ready) > seconds:
         return
       packet, self._ready = self._ready, None
-      yield packet
+      # Times that go back, as in a damaged file, would be refused.
+      if packet.dts > self._last:
+        self._last = packet.dts
+        yield packet
 
   def _copied(self, stream: Any) -> Iterator[Any]:
     """Packets as they are, at the times of the output."""

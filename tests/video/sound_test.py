@@ -104,3 +104,14 @@ def test_a_video_without_sound_has_none(tmp_path):
   assert writer.note == ""
   with av.open(str(tmp_path / "b.mp4")) as container:
     assert not container.streams.audio
+
+
+def test_sound_whose_time_goes_back_is_left_out(tmp_path):
+  """As where two recordings are in one file."""
+  tone(tmp_path / "a.ts", "aac")
+  both = tmp_path / "both.ts"
+  both.write_bytes(2 * (tmp_path / "a.ts").read_bytes())
+  note, found, loud = again(str(both), tmp_path / "b.mp4")
+  assert (note, found) == ("", "aac")
+  assert loud == pytest.approx(1.0, abs=0.1)
+  assert sum(1 for _ in Decoder(tmp_path / "b.mp4")) > 90
