@@ -36,7 +36,8 @@ class Method:
     video_optimizer: Optimiser of the video branch.
     snippet_optimizer: Optimiser of the snippet branch.
     loss_weights: Weights of the video branch's losses, by their names.
-    pseudo_labels: history_length (H), mean_threshold, variance_threshold.
+    pseudo_labels: history_length (H), mean_threshold, variance_threshold,
+      synchronous.
     switches: Quirks of the authors' program; docs/method.md, section 8.
     num_segments: N.
     feature_width: D.

@@ -59,13 +59,11 @@ def init_memory(
   """An empty memory.
 
   Raises:
-    ValueError: History of fewer than two entries: the unbiased variance over
-      time needs two.
+    ValueError: A history of no entries.
   """
-  if history_length < 2:
+  if history_length < 1:
     raise ValueError(
-      f"history_length is {history_length}; it must be at least 2, since hard "
-      "snippets are found by an unbiased variance over it."
+      f"history_length is {history_length}; it must be at least 1."
     )
   return Memory(
     history=jnp.zeros((num_keys, history_length, num_segments), dtype),
@@ -95,10 +93,13 @@ def denoise(
   """Binary labels and hard snippets from a full history of raw labels.
 
   High: normalised mean over time >= mean_threshold. Hard: normalised unbiased
-  variance over time > variance_threshold.
+  variance over time > variance_threshold; the variance of one entry is 0.
   """
   mean = min_max(window.mean(1), valid)
-  variance = min_max(window.var(1, ddof=1), valid)
+  if window.shape[1] == 1:
+    variance = jnp.zeros_like(mean)
+  else:
+    variance = min_max(window.var(1, ddof=1), valid)
   high = (mean >= mean_threshold) & valid
   return PseudoLabels(
     labels=high.astype(window.dtype), hard=variance > variance_threshold
@@ -169,6 +170,43 @@ def update(
       ),
     ),
     labels,
+  )
+
+
+def remembered(
+  memory: Memory,
+  keys: Int[Array, "b"],
+  valid: Bool[Array, "b n"],
+  *,
+  mean_threshold: float,
+  variance_threshold: float,
+) -> PseudoLabels:
+  """Makes labels of what a memory holds, and adds nothing to it.
+
+  Keys of H entries have the labels of `denoise`, those of fewer their newest
+  raw ones; snippets of a key without entries are all hard.
+
+  Args:
+    memory: The memory.
+    keys: See `update`.
+    valid: See `update`.
+    mean_threshold: See `denoise`.
+    variance_threshold: See `denoise`.
+
+  Returns:
+    The labels.
+  """
+  window, count = memory.history[keys], memory.count[keys][:, None]
+  denoised = denoise(
+    window,
+    valid,
+    mean_threshold=mean_threshold,
+    variance_threshold=variance_threshold,
+  )
+  ready = count >= window.shape[1]
+  return PseudoLabels(
+    labels=jnp.where(ready, denoised.labels, window[:, -1]),
+    hard=(ready & denoised.hard) | ~valid | (count == 0),
   )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import optax
-from jaxtyping import Array, Bool, Float, Shaped
+from jaxtyping import Array, Bool, Float, Int, Shaped
 
 from adplg_jax import losses, pseudo_labels
 from adplg_jax.method import Method
@@ -53,11 +53,11 @@ def train_step(
     state.video, batch, valid, method, streams["video"]
   )
   raw = pseudo_labels.min_max(output.anomalous_attention, valid)
-  memory, labels = pseudo_labels.update(
+  memory, labels = _pseudo_labels(
     state.memory,
     *sharding.replicate((anomalous["key"], raw, valid)),
-    mean_threshold=method.pseudo_labels.mean_threshold,
-    variance_threshold=method.pseudo_labels.variance_threshold,
+    step=step,
+    method=method,
   )
   snippet, snippet_metrics = jax.lax.cond(
     step > method.warm_up_steps,
@@ -78,6 +78,36 @@ def train_step(
     )
     metrics |= {f"labels/{k}": v for k, v in found._asdict().items()}
   return TrainState(step, video, snippet, memory), metrics
+
+
+def _pseudo_labels(
+  memory: pseudo_labels.Memory,
+  keys: Int[Array, "b"],
+  raw: Float[Array, "b n"],
+  valid: Bool[Array, "b n"],
+  *,
+  step: Any,
+  method: Method,
+) -> tuple[pseudo_labels.Memory, pseudo_labels.PseudoLabels]:
+  """The labels of a step, and the memory after it.
+
+  They follow the attention in every step, or stay those of the warm-up.
+  """
+  thresholds = {
+    "mean_threshold": method.pseudo_labels.mean_threshold,
+    "variance_threshold": method.pseudo_labels.variance_threshold,
+  }
+
+  def follow(memory):
+    return pseudo_labels.update(memory, keys, raw, valid, **thresholds)
+
+  def stay(memory):
+    labels = pseudo_labels.remembered(memory, keys, valid, **thresholds)
+    return memory, labels
+
+  if method.pseudo_labels.synchronous:
+    return follow(memory)
+  return jax.lax.cond(step > method.warm_up_steps, stay, follow, memory)
 
 
 def dropout_streams(seed: Any, step: Any) -> dict[str, jax.Array]:
@@ -110,19 +140,26 @@ def video_losses(
     method: Weights and switches.
 
   Returns:
-    The sum, and the parts without their weights.
+    The sum, and the parts without their weights; those over the cross attention
+    are 0 in a branch without it.
   """
   switches = method.switches
-  parts = {
-    "video_classification": losses.video_classification(
-      output.normal_logits, output.anomalous_logits, bce=switches.bce
-    ),
-    "separation": losses.separation(
+  classification = losses.video_classification(
+    output.normal_logits, output.anomalous_logits, bce=switches.bce
+  )
+  separation = dissimilarity = jnp.zeros_like(classification)
+  if output.cross_fused is not None:
+    separation = losses.separation(
       output.normal_fused, output.cross_fused, output.anomalous_fused
-    ),
-    "dissimilarity": losses.dissimilarity(
+    )
+  if output.cross_attention is not None:
+    dissimilarity = losses.dissimilarity(
       output.anomalous_attention, output.cross_attention
-    ),
+    )
+  parts = {
+    "video_classification": classification,
+    "separation": separation,
+    "dissimilarity": dissimilarity,
     "smoothness": losses.smoothness(
       output.anomalous_attention, valid, axis=switches.smooth_axis
     ),

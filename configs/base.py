@@ -159,6 +159,9 @@ def get_config(preset: str = "official", history_key: str = "video") -> Any:
   config.video.model.classifier_width = 32
   # Dropout rate of the video classifier.
   config.video.model.dropout = 0.7
+  # Attention of normal queries on anomalous keys; without it separation and
+  # dissimilarity are 0.
+  config.video.model.cross_attention = True
   config.video.optimizer = ConfigDict()
   # Adam's learning rate.
   config.video.optimizer.learning_rate = 1e-4
@@ -167,7 +170,7 @@ def get_config(preset: str = "official", history_key: str = "video") -> Any:
 
   config.snippet = ConfigDict()
   config.snippet.model = ConfigDict()
-  # Model width; a multiple of the number of windows.
+  # Model width; each window has an equal share of it.
   config.snippet.model.width = 1024
   # Snippets in each direction that each local block sees.
   config.snippet.model.windows = (2, 4, 6, 8)
@@ -175,7 +178,7 @@ def get_config(preset: str = "official", history_key: str = "video") -> Any:
   config.snippet.model.local_heads = 8
   # Channels of each head of a local block.
   config.snippet.model.local_head_width = 64
-  # Global transformer blocks.
+  # Global transformer blocks; 0 leaves the windows alone.
   config.snippet.model.num_blocks = 2
   # Heads of a global block.
   config.snippet.model.global_heads = 4
@@ -214,12 +217,16 @@ def get_config(preset: str = "official", history_key: str = "video") -> Any:
   config.loss_weights.sparsity = 1.0
 
   config.pseudo_labels = ConfigDict()
-  # Raw pseudo-labels that the memory keeps per key (H), at least 2.
+  # Raw pseudo-labels that the memory keeps per key (H); 1 is no history.
   config.pseudo_labels.history_length = 3
   # Normalised mean from which a snippet is labelled anomalous (tau_m).
   config.pseudo_labels.mean_threshold = 0.25
-  # Normalised variance above which a snippet is hard (tau_v).
+  # Normalised variance above which a snippet is hard (tau_v); with 1 none is,
+  # and labels are not denoised.
   config.pseudo_labels.variance_threshold = 0.4
+  # Labels follow the attention in every step; otherwise they stay what they
+  # are at the end of the warm-up.
+  config.pseudo_labels.synchronous = True
 
   switches = dict(OFFICIAL, history_key=history_key)
   config.switches = ConfigDict(FIXED if preset == "fixed" else switches)

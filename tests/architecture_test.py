@@ -75,6 +75,7 @@ ALLOWED = {
   "main": ("experiment", "run", "train"),
   "convert": ("interop", "run", "video"),
   "export": ("interop", "run", "scoring"),
+  "sweep": ("configs", "main", "report.run_files", "run"),
   "demo_video": ("data", "extract", "report", "score", "scoring"),
   "demo": (
     "configs",
@@ -92,6 +93,7 @@ ELSEWHERE = {
   "prepare/__main__": "prepare/main_test",
   "report/__main__": "report/main_test",
   "score/__main__": "score/main_test",
+  "sweep/__main__": "sweep/main_test",
 }
 
 

@@ -28,7 +28,7 @@ OTHERS = {
 LEFT_OUT = ("docs/clusters.md", "docs/performance.md", "CONTRIBUTING.md")
 HELP = (
   *("main", "evaluate", "report", "export", "extract", "score"),
-  *("demo", "demo_video", "prepare", "prepare folder"),
+  *("demo", "demo_video", "prepare", "prepare folder", "sweep"),
   *("prepare synthetic", "prepare ucf_crime:i3d", "prepare shanghaitech:i3d"),
   *("convert", "convert from-torch", "convert to-torch"),
   "convert video-weights",

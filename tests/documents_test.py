@@ -109,14 +109,15 @@ def test_datasets(place):
   run_document("docs/datasets.md", place, DIR="ucf", FILE=annotations)
 
 
-def test_clusters(place):
+@pytest.mark.parametrize("document", ["clusters", "ablations"])
+def test_documents_of_a_prepared_data_set(place, document):
   annotations = layouts.ucf_crime(place / "ucf")
   run_command(
     *(sys.executable, "-m", "adplg_jax.prepare", "ucf_crime:i3d"),
     *("--features", place / "ucf", "--annotations", annotations),
     TFDS_DATA_DIR=str(place / "data"),
   )
-  run_document("docs/clusters.md", place)
+  run_document(f"docs/{document}.md", place, DIR="runs/one")
 
 
 def test_own_features(place):

@@ -16,13 +16,16 @@ import pytest
 import yaml
 
 from adplg_jax import main
+from adplg_jax.configs.ablations import ROWS
 from adplg_jax.extract import __main__ as extract
 from adplg_jax.run.preemption import EXIT_CODE
+from adplg_jax.sweep import __main__ as sweep
 from tests import documents
 
 ROOT = Path(__file__).parent.parent
 LAUNCH = ROOT / "launch"
-SCRIPTS = ["local.sh", "slurm.sbatch", "slurm_extract.sbatch", "tpu_vm.sh"]
+SCRIPTS = ["local.sh", "slurm.sbatch", "slurm_extract.sbatch"]
+SCRIPTS += ["slurm_sweep.sbatch", "tpu_vm.sh"]
 
 # Stands for the interpreter: notes its arguments, ends as $CODES says for its
 # process, and on SIGTERM with 42.
@@ -251,18 +254,29 @@ def test_slurm_asks_for_a_signal_before_the_limit():
 # slurm_extract.sbatch
 
 
-def slurm_array(bench, task, numbers, **more):
+EXTRACT = ("slurm_extract.sbatch", "--videos", "a folder", "--out", "features")
+SWEEP = (
+  "slurm_sweep.sbatch",
+  "--config=synthetic:tiny",
+  "--workdir",
+  "a folder",
+)
+
+
+def slurm_array(bench, task, numbers, *, job=EXTRACT, **more):
   """A job of an array of these numbers."""
   folder, _, environment = bench
+  stand_in(folder, "squeue", "echo RUNNING")
+  stand_in(folder, "scontrol", 'echo "scontrol $*"')
   stand_in(folder, "srun", 'exec "$@"')
   environment |= {
     "SLURM_ARRAY_TASK_ID": str(task),
     "SLURM_ARRAY_TASK_COUNT": str(len(numbers)),
     "SLURM_ARRAY_TASK_MAX": str(max(numbers)),
+    "SLURM_JOB_ID": "77",
     **more,
   }
-  own = ("--videos", "a folder", "--out", "features")
-  return launch("slurm_extract.sbatch", *own, environment=environment)
+  return launch(*job, environment=environment)
 
 
 def test_a_job_of_an_array_extracts_its_part(bench, tmp_path):
@@ -275,11 +289,12 @@ def test_a_job_of_an_array_extracts_its_part(bench, tmp_path):
   assert arguments.shard == "3/16" and arguments.videos == ["a folder"]
 
 
-def test_some_jobs_of_an_array_run_again(bench):
-  done = slurm_array(bench, 7, (3, 7))
+@pytest.mark.parametrize(("job", "count"), [(EXTRACT, 16), (SWEEP, 14)])
+def test_some_jobs_of_an_array_run_again(bench, job, count):
+  done = slurm_array(bench, 7, (3, 7), job=job)
   assert done.returncode == 2
-  assert "PARTS=16 sbatch --array=3,7" in done.stderr
-  done = slurm_array(bench, 7, (3, 7), PARTS="16", CODES="1")
+  assert f"PARTS={count} sbatch --array=3,7" in done.stderr
+  done = slurm_array(bench, 7, (3, 7), job=job, PARTS="16", CODES="1")
   assert done.returncode == 1
   assert noted(bench[1], 0)["argv"][2:4] == ["--shard", "7/16"]
 
@@ -288,6 +303,39 @@ def test_the_numbers_of_an_array_are_parts():
   text = (LAUNCH / "slurm_extract.sbatch").read_text()
   assert re.search(r"^#SBATCH --array=1-\d+$", text, re.MULTILINE)
   assert "#SBATCH --requeue" in text
+
+
+# slurm_sweep.sbatch
+
+
+def test_a_job_of_an_array_trains_its_part_of_a_sweep(bench, monkeypatch):
+  done = slurm_array(bench, 3, range(1, 15), job=SWEEP)
+  assert done.returncode == 0, done.stderr
+  argv = noted(bench[1], 0)["argv"]
+  assert argv[:4] == ["-m", "adplg_jax.sweep", "--shard", "3/14"]
+  assert argv[4:] == list(SWEEP[1:])
+  trained = []
+  monkeypatch.setattr(sweep, "is_finished", lambda task: False)
+  monkeypatch.setattr(sweep, "train", lambda task: trained.append(task) or 42)
+  assert sweep.main(argv[2:]) == 42
+  assert [task.row.name for task in trained] == [ROWS[2].name]
+  assert "scontrol" not in done.stdout
+
+
+def test_a_part_of_a_sweep_that_was_preempted_is_queued_again(bench):
+  done = slurm_array(bench, 3, range(1, 15), job=SWEEP, CODES="42")
+  assert done.returncode == 42
+  assert "scontrol requeue 77" in done.stdout
+  done = slurm_array(bench, 3, range(1, 15), job=SWEEP, CODES="1")
+  assert done.returncode == 1
+  assert "scontrol" not in done.stdout
+
+
+def test_a_sweep_has_a_job_for_each_row_and_a_signal_before_the_limit():
+  text = (LAUNCH / "slurm_sweep.sbatch").read_text()
+  assert f"\n#SBATCH --array=1-{len(ROWS)}\n" in text
+  assert "#SBATCH --requeue" in text
+  assert re.search(r"^#SBATCH --signal=TERM@180$", text, re.MULTILINE)
 
 
 # jobset.yaml

@@ -15,6 +15,9 @@ def old_config(config):
   for branch in ("video", "snippet"):
     fields = config[branch]
     config[branch] = {**fields["model"], **fields["optimizer"]}
+  # Fields that came later.
+  del config["video"]["cross_attention"]
+  del config["pseudo_labels"]["synchronous"]
   config["loss_weights"]["snippet_classification"] = 1.0
   return config
 

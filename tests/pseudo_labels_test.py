@@ -154,9 +154,59 @@ def test_no_gradient_flows_through_labels():
   np.testing.assert_array_equal(jax.grad(total)(jnp.ones((1, SEGMENTS))), 0)
 
 
-def test_history_of_one_is_refused():
-  with pytest.raises(ValueError, match="history_length is 1; it must be at"):
-    pseudo_labels.init_memory(3, 1, 8)
+def test_no_history_at_all_is_refused():
+  with pytest.raises(ValueError, match="history_length is 0; it must be at"):
+    pseudo_labels.init_memory(3, 0, 8)
+
+
+def test_a_history_of_one_labels_by_the_newest_entry_alone():
+  """No snippet is hard; what was before has no effect."""
+  raw = jnp.array([[0.0, 0.2, 0.25, 0.9, 1.0]])
+  valid = jnp.ones(raw.shape, bool)
+  for before in (0.0, 0.7):
+    memory = pseudo_labels.init_memory(1, 1, SEGMENTS)
+    old = jnp.full(raw.shape, before).at[0, 0].set(0)
+    memory, labels = update(memory, jnp.array([0]), old, valid, **THRESHOLDS)
+    np.testing.assert_array_equal(labels.labels, old)
+    memory, labels = update(memory, jnp.array([0]), raw, valid, **THRESHOLDS)
+    np.testing.assert_array_equal(labels.labels, [[0, 0, 1, 1, 1]])
+    assert not labels.hard.any()
+    np.testing.assert_array_equal(memory.history, raw[None])
+
+
+@pytest.mark.parametrize("dtype", [jnp.float32, jnp.float64])
+def test_a_variance_threshold_of_one_leaves_no_snippet_hard(x64, dtype):
+  window = jnp.asarray(np.random.default_rng(0).random((50, 3, 5)), dtype)
+  # A range so wide that the 1e-8 is lost in it, too.
+  window = jnp.concatenate([window, 1e6 * window])
+  valid = jnp.ones((100, 5), bool)
+  found = pseudo_labels.denoise(
+    window, valid, mean_threshold=0.25, variance_threshold=1.0
+  )
+  assert not found.hard.any()
+  strict = pseudo_labels.denoise(window, valid, **THRESHOLDS)
+  assert strict.hard.any()
+  np.testing.assert_array_equal(found.labels, strict.labels)
+
+
+def test_remembered_labels_are_those_of_the_memory():
+  """Denoised where it is full, else the newest entry, else all are hard."""
+  rng = np.random.default_rng(0)
+  memory = pseudo_labels.init_memory(3, 2, SEGMENTS)
+  valid = jnp.ones((4, SEGMENTS), bool)
+  raw = jnp.asarray(rng.random((4, SEGMENTS)))
+  # Key 0 three times, key 1 once, key 2 never.
+  keys = jnp.array([0, 0, 1, 0])
+  memory, made = update(memory, keys, raw, valid, **THRESHOLDS)
+  found = pseudo_labels.remembered(
+    memory, jnp.array([0, 1, 2, 0]), valid.at[3, 4].set(False), **THRESHOLDS
+  )
+  np.testing.assert_array_equal(found.labels[0], made.labels[3])
+  np.testing.assert_array_equal(found.hard[0], made.hard[3])
+  np.testing.assert_array_equal(found.labels[1], raw[2])
+  assert not found.hard[1].any()
+  assert found.hard[2].all()
+  assert found.hard[3, 4]
 
 
 def test_the_quality_of_labels():

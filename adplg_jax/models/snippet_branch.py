@@ -36,6 +36,11 @@ def _heads(x: Float[Array, "b t f"], heads: int) -> tuple[Array, Array, Array]:
   return query, key, value
 
 
+def _shares(width: int, count: int) -> list[int]:
+  """A width in so many shares; the first take what is left over."""
+  return [width // count + (place < width % count) for place in range(count)]
+
+
 class LocalBlock(nn.Module):
   """One temporal scale: position, banded attention, map to a narrower width.
 
@@ -166,7 +171,9 @@ class SnippetBranch(nn.Module):
 
   Attributes:
     width: Model width; features of another width pass one Linear first.
-    windows: Window of each local block; their outputs are concatenated.
+    windows: Window of each local block; their outputs are concatenated, in
+      equal shares of the width (the first ones are wider by 1 where that
+      leaves a remainder).
     local_heads: Heads of a local block.
     local_head_width: Channels a head of a local block.
     num_blocks: Number of global transformer blocks.
@@ -216,8 +223,8 @@ class SnippetBranch(nn.Module):
       train: Whether dropout acts; it draws from the stream "dropout".
 
     Raises:
-      ValueError: More snippets than the position tables have rows, or a width
-        that the windows do not divide.
+      ValueError: More snippets than the position tables have rows, or fewer
+        channels than windows.
     """
     t = features.shape[1]
     if t > self.max_snippets:
@@ -226,9 +233,9 @@ class SnippetBranch(nn.Module):
         "position tables; raise max_snippets (and train again) or cut the "
         "video."
       )
-    if self.width % len(self.windows):
+    if self.width < len(self.windows):
       raise ValueError(
-        f"width {self.width} must be a multiple of the number of windows, "
+        f"width {self.width} must be at least the number of windows, "
         f"{len(self.windows)}."
       )
     types = {"dtype": self.dtype, "param_dtype": self.param_dtype}
@@ -242,14 +249,16 @@ class SnippetBranch(nn.Module):
         window=window,
         heads=self.local_heads,
         head_width=self.local_head_width,
-        out_width=self.width // len(self.windows),
+        out_width=out_width,
         max_snippets=self.max_snippets,
         mask_padded_keys=self.mask_padded_keys,
         rotary_query_shift=self.rotary_query_shift,
         name=f"local_{window}",
         **types,
       )
-      for window in self.windows
+      for window, out_width in zip(
+        self.windows, _shares(self.width, len(self.windows)), strict=True
+      )
     ]
     x = jnp.concatenate([scale(x, lengths) for scale in scales], axis=-1)
     for i in range(self.num_blocks):

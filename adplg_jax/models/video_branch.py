@@ -18,18 +18,19 @@ class VideoBranchOutput(NamedTuple):
 
   Attributes:
     anomalous_attention: Self attention of the anomalous videos.
-    cross_attention: Attention of the normal queries on the anomalous keys.
+    cross_attention: Attention of the normal queries on the anomalous keys; None
+      in a branch without it.
     normal_fused: Normal videos fused by their self attention.
-    cross_fused: The "normal look" at the anomalous videos.
+    cross_fused: The "normal look" at the anomalous videos; None likewise.
     anomalous_fused: Anomalous videos fused by their self attention.
     normal_logits: Video logits of the normal videos.
     anomalous_logits: Video logits of the anomalous videos.
   """
 
   anomalous_attention: Float[Array, "b n"]
-  cross_attention: Float[Array, "b n"]
+  cross_attention: Float[Array, "b n"] | None
   normal_fused: Float[Array, "b a"]
-  cross_fused: Float[Array, "b a"]
+  cross_fused: Float[Array, "b a"] | None
   anomalous_fused: Float[Array, "b a"]
   normal_logits: Float[Array, "b"]
   anomalous_logits: Float[Array, "b"]
@@ -44,6 +45,7 @@ class VideoBranch(nn.Module):
     attention_width: Width A of queries, keys and values.
     classifier_width: Hidden width of the video classifier.
     dropout: Dropout rate in the classifier.
+    cross_attention: Whether normal queries meet anomalous keys.
     dtype: Type of the computation.
     param_dtype: Type of the parameters.
   """
@@ -52,6 +54,7 @@ class VideoBranch(nn.Module):
   attention_width: int
   classifier_width: int
   dropout: float
+  cross_attention: bool = True
   dtype: Dtype = jnp.float32
   param_dtype: Dtype = jnp.float32
 
@@ -98,17 +101,20 @@ class VideoBranch(nn.Module):
     anomalous_attention = diagonal_attention(
       query(anomalous), anomalous_key, anomalous_valid
     )
-    cross_attention = diagonal_attention(
-      normal_query, anomalous_key, normal_valid & anomalous_valid
-    )
     anomalous_value = value(anomalous)
+    cross_attention = cross_fused = None
+    if self.cross_attention:
+      cross_attention = diagonal_attention(
+        normal_query, anomalous_key, normal_valid & anomalous_valid
+      )
+      cross_fused = _fuse(cross_attention, anomalous_value)
     normal_fused = _fuse(normal_attention, value(normal))
     anomalous_fused = _fuse(anomalous_attention, anomalous_value)
     return VideoBranchOutput(
       anomalous_attention=anomalous_attention,
       cross_attention=cross_attention,
       normal_fused=normal_fused,
-      cross_fused=_fuse(cross_attention, anomalous_value),
+      cross_fused=cross_fused,
       anomalous_fused=anomalous_fused,
       normal_logits=classifier(normal_fused, train=train),
       anomalous_logits=classifier(anomalous_fused, train=train),

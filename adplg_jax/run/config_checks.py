@@ -51,6 +51,7 @@ _RULES = {
   "snippet.optimizer.learning_rate": _POSITIVE,
   "snippet.optimizer.decay_factor": _POSITIVE,
   "snippet.optimizer.weight_decay": _AT_LEAST_0,
+  "snippet.model.num_blocks": _AT_LEAST_0,
   "snippet.model.windows": _Rule(
     "one or more different whole numbers above 0",
     lambda x: (
@@ -58,9 +59,6 @@ _RULES = {
       and len(set(x)) == len(x)
       and all(isinstance(window, int) and window >= 1 for window in x)
     ),
-  ),
-  "pseudo_labels.history_length": _Rule(
-    "2 or more, since an unbiased variance is taken over it", lambda x: x >= 2
   ),
   "pseudo_labels.mean_threshold": _Rule("from 0 to 1", lambda x: 0 <= x <= 1),
   "pseudo_labels.variance_threshold": _Rule(
@@ -104,16 +102,22 @@ def check_config(config: Any) -> None:
     )
   width = fields["snippet.model.width"]
   windows = len(fields["snippet.model.windows"])
-  if not wrong and width % windows:
+  if not wrong and width < windows:
     wrong.append(
-      f"config.snippet.model.width is {width}; allowed: multiples of the "
-      f"number of windows, {windows}."
+      f"config.snippet.model.width is {width}; allowed: at least the number of "
+      f"windows, {windows}."
     )
   head_width = fields["snippet.model.local_head_width"]
   if head_width % 2:
     wrong.append(
       f"config.snippet.model.local_head_width is {head_width}; allowed: even "
       "numbers, since the rotary embedding rotates pairs of channels."
+    )
+  synchronous = fields["pseudo_labels.synchronous"]
+  if not synchronous and not fields["warm_up_steps"]:
+    wrong.append(
+      "config.pseudo_labels.synchronous is False, but config.warm_up_steps is "
+      "0, so that there are no labels; allowed: 1 or more warm-up steps."
     )
   if wrong:
     raise ValueError("\n".join(wrong))

@@ -14,21 +14,30 @@ from typing import Any
 # Fields that were added since, each with the value that changes nothing.
 _ADDED = {
   "data": {"normalize": "none", "resident": "off"},
+  "pseudo_labels": {"synchronous": True},
   "seeds": 1,
   "steps_per_dispatch": 1,
+  "video": {"model": {"cross_attention": True}},
 }
 _OPTIMIZER = ("learning_rate", "weight_decay", "decay_factor", "decay_every")
 
 
 def upgrade(config: Mapping[str, Any]) -> dict[str, Any]:
   """A stored configuration of any version with all present fields."""
-  config = translate(config) if is_legacy(config) else dict(config)
-  for name, added in _ADDED.items():
-    if isinstance(added, dict):
-      config[name] = added | config[name]
-    else:
-      config.setdefault(name, added)
-  return config
+  return _complete(
+    translate(config) if is_legacy(config) else dict(config), _ADDED
+  )
+
+
+def _complete(
+  config: dict[str, Any], added: Mapping[str, Any]
+) -> dict[str, Any]:
+  """A configuration with those added fields that it does not have."""
+  found = dict(added) | config
+  for name, inner in added.items():
+    if isinstance(inner, Mapping):
+      found[name] = _complete(config[name], inner)
+  return found
 
 
 def is_legacy(config: Mapping[str, Any]) -> bool:

@@ -155,10 +155,44 @@ def test_a_video_longer_than_the_table_is_refused():
     model.init(jax.random.key(0), x, jnp.array([9]))
 
 
-def test_windows_that_do_not_divide_the_width_are_refused():
-  model = snippet_branch(windows=(2, 4, 6))
-  with pytest.raises(ValueError, match=r"width 32 must be a multiple of .* 3"):
-    model.init(jax.random.key(0), jnp.zeros((1, 9, 32)), jnp.array([9]))
+@pytest.mark.parametrize(
+  ("windows", "shares"),
+  [((2, 4), (16, 16)), ((2, 6, 8), (11, 11, 10)), ((8,), (32,))],
+)
+def test_windows_share_the_width(windows, shares):
+  model = snippet_branch(windows=windows)
+  shapes = jax.eval_shape(
+    model.init, jax.random.key(0), jnp.zeros((1, 9, 32)), jnp.array([9])
+  )["params"]
+  local = {name for name in shapes if name.startswith("local")}
+  assert local == {f"local_{window}" for window in windows}
+  for window, share in zip(windows, shares, strict=True):
+    kernel = shapes[f"local_{window}"]["reduce"]["kernel"]
+    assert kernel.shape == (32, share)
+  assert shapes["classifier"]["hidden"]["kernel"].shape[0] == 32
+
+
+def test_more_windows_than_channels_are_refused():
+  model = snippet_branch(width=2, windows=(2, 4, 6))
+  with pytest.raises(ValueError, match=r"width 2 must be at least .* 3"):
+    model.init(jax.random.key(0), jnp.zeros((1, 9, 2)), jnp.array([9]))
+
+
+def test_without_global_blocks_a_snippet_sees_its_windows_alone():
+  """The convolution sees one snippet each way more than the widest."""
+  features = np.random.default_rng(0).random((1, 40, 32), np.float32)
+  changed = features.copy()
+  changed[:, 30] = 0
+  reach = {}
+  for blocks in (0, 1):
+    model = snippet_branch(windows=(2, 4), num_blocks=blocks)
+    n = jnp.array([40])
+    params = jax.jit(model.init)(jax.random.key(0), features, n)
+    assert ("block_0" in params["params"]) == bool(blocks)
+    apply = jax.jit(model.apply)
+    differs = apply(params, features, n) != apply(params, changed, n)
+    reach[blocks] = np.flatnonzero(differs[0]).min()
+  assert reach == {0: 25, 1: 0}
 
 
 def test_initial_distributions_are_the_programs():

@@ -30,6 +30,24 @@ def test_video_branch_masks_padding(x64):
     np.testing.assert_allclose(found, value, atol=1e-14, err_msg=name)
 
 
+def test_without_cross_attention_all_else_is_the_same(x64):
+  options = {"width": 12, "attention_width": 6, "classifier_width": 4}
+  rng = np.random.default_rng(0)
+  normal, anomalous = jnp.asarray(rng.random((2, 3, 10, 12)))
+  lengths = jnp.array([10, 7, 4]), jnp.array([6, 9, 10])
+  with_, without = (
+    video_branch(jnp.float64, jnp.float64, cross_attention=cross, **options)
+    for cross in (True, False)
+  )
+  params = without.init(jax.random.key(0), normal, anomalous, *lengths)
+  whole = with_.apply(params, normal, anomalous, *lengths)
+  found = without.apply(params, normal, anomalous, *lengths)
+  assert found.cross_attention is None and found.cross_fused is None
+  for name, value in found._asdict().items():
+    if not name.startswith("cross"):
+      np.testing.assert_array_equal(value, getattr(whole, name))
+
+
 def test_attention_and_fusion_by_hand(x64):
   """The cross attention is of normal queries on anomalous keys."""
   model = video_branch(

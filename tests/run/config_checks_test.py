@@ -12,10 +12,12 @@ from adplg_jax.run.config_checks import check_batch_size, check_config
     ("video.optimizer.learning_rate", float("inf"), "a finite number"),
     ("loss_weights.sparsity", float("nan"), "a finite number"),
     ("precision", "float16", "float32 | bfloat16 | float64"),
-    ("pseudo_labels.history_length", 1, "2 or more"),
+    ("pseudo_labels.history_length", 0, "1 or more"),
     ("snippet.model.dropout", 1.0, "not including, 1"),
     ("switches.bce", "hinge", "probabilities | logits"),
-    ("snippet.model.width", 1022, "multiples of the number of windows, 4"),
+    ("snippet.model.width", 3, "at least the number of windows, 4"),
+    ("snippet.model.num_blocks", -1, "0 or more"),
+    ("pseudo_labels.variance_threshold", 1.1, "from 0 to 1"),
     ("snippet.model.windows", [2, 2], "different whole numbers"),
     ("snippet.model.windows", [], "one or more different whole numbers"),
     ("snippet.model.windows", [0, 2], "whole numbers above 0"),
@@ -35,6 +37,18 @@ def test_impossible_values_are_refused(field, value, allowed):
     check_config(config)
   assert f"config.{field} is {value!r}" in str(error.value)
   assert allowed in str(error.value)
+
+
+def test_labels_of_a_warm_up_need_one():
+  config = base.get_config()
+  config.data.builder, config.data.variant = "folder", "x"
+  config.pseudo_labels.synchronous = False
+  check_config(config)
+  config.warm_up_steps = 0
+  with pytest.raises(
+    ValueError, match=r"synchronous is False, but config\.warm_up_steps is 0"
+  ):
+    check_config(config)
 
 
 def test_folder_without_a_name_is_refused():

@@ -47,8 +47,8 @@ def test_a_missing_file_is_reported_in_one_line(name):
     load(f"{name}:i3d")
   assert str(error.value) == (
     f"--config names {name!r}, but there is no such file; allowed: the path of "
-    "a configuration file, or one of folder, shanghaitech, synthetic, "
-    "ucf_crime, xd_violence, with an argument after a colon."
+    "a configuration file, or one of ablations, folder, shanghaitech, "
+    "synthetic, ucf_crime, xd_violence, with an argument after a colon."
   )
 
 

@@ -1,0 +1,1 @@
+"""Many runs and one table: rows of configurations, each with several seeds."""
