@@ -3,7 +3,8 @@
   python -m adplg_jax.demo_video docs/videos/car_park.mp4
 
 Extracts features, scores snippets by their novelty, prints when something rare
-happens, and draws the timeline (docs/extraction.md).
+happens, and draws the timeline and the video with its scores
+(docs/extraction.md).
 """
 
 import argparse
@@ -17,6 +18,8 @@ from adplg_jax.data.sidecar import read_sidecar
 from adplg_jax.extract.__main__ import main as extract
 from adplg_jax.report import timeline
 from adplg_jax.report.timeline import Timeline
+from adplg_jax.score.drawing import draw_video
+from adplg_jax.score.drawn import Drawn, Plan
 from adplg_jax.scoring.intervals import IntervalRule, find_intervals
 from adplg_jax.scoring.novelty import THRESHOLD, novelty
 from adplg_jax.scoring.sequence import ScoredSequence, noted_times
@@ -45,8 +48,23 @@ def main(argv: Sequence[str] | None = None) -> int:
   if code:
     return code
   own = scored(folder / f"{arguments.video.stem}.npy")
-  picture = arguments.out / "timeline.png"
-  timeline.draw(picture, [own], _RULE, f"Novelty: {_NOVELTY}", interval="rare")
+  picture, overlay = (
+    arguments.out / n for n in ("timeline.png", "overlay.mp4")
+  )
+  try:
+    plan = Plan(clips=0)
+    drawn = draw_video(own, _RULE, lambda: overlay, plan, called="rare")
+  except (OSError, ValueError) as error:
+    print(f"no overlay: {error}", file=sys.stderr)
+    drawn = Drawn()
+  timeline.draw(
+    picture,
+    [own],
+    _RULE,
+    f"Novelty: {_NOVELTY}",
+    interval="rare",
+    thumbnails=drawn.thumbnails,
+  )
   for interval in own.intervals:
     times = own.video.times
     start, end, peak = (
@@ -55,6 +73,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     print(f"{start} to {end}: novelty {interval.peak:.2f}, highest at {peak}")
   print(f"Novelty is {_NOVELTY}\ntimeline: {picture}")
+  if drawn.overlay:
+    print(f"overlay: {drawn.overlay}")
   return 0
 
 

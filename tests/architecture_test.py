@@ -76,7 +76,7 @@ ALLOWED = {
   "convert": ("interop", "run", "video"),
   "export": ("interop", "run", "scoring"),
   "sweep": ("configs", "main", "report.run_files", "run"),
-  "demo_video": ("data", "extract", "report", "scoring"),
+  "demo_video": ("data", "extract", "report", "score", "scoring"),
   "demo": (
     "configs",
     "experiment",

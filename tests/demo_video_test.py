@@ -7,6 +7,7 @@ import pytest
 
 from adplg_jax import demo_video
 from adplg_jax.scoring.novelty import novelty
+from adplg_jax.video.decode import Decoder
 from tests.video.clips import ramp, write_video
 from tests.video.stub import replace_weights
 
@@ -22,7 +23,11 @@ def test_a_video_becomes_a_timeline(tmp_path, monkeypatch, capsys):
   text = capsys.readouterr().out
   assert "0:04 to 0:06: novelty 1.00, highest at 0:04" in text
   assert text.count("novelty ") == 1 and "no model was trained" in text
-  assert text.splitlines()[-1] == f"timeline: {out / 'timeline.png'}"
+  assert text.splitlines()[-2:] == [
+    f"timeline: {out / 'timeline.png'}",
+    f"overlay: {out / 'overlay.mp4'}",
+  ]
+  assert sum(1 for _ in Decoder(out / "overlay.mp4")) == 320
   assert (out / "timeline.png").read_bytes().startswith(b"\x89PNG")
   features = np.load(out / "features/night.npy").swapaxes(0, 1)
   own = demo_video.scored(out / "features/night.npy")

@@ -2046,6 +2046,123 @@ REPORT = [
   ),
 ]
 
+DRAWING = [
+  *_faults(
+    "video/encode",
+    "video/encode",
+    (
+      "frames_follow_at_once",
+      "max(self._last + 1, round(start * _TICKS))",
+      "self._last + 1",
+      "test_times_of_a_variable_rate_are_kept",
+    ),
+    (
+      "half_a_video_has_its_name",
+      'path.with_name(f".{path.name}.part")',
+      "path",
+      "test_a_file_has_its_name_once_it_is_whole",
+    ),
+  ),
+  *_faults(
+    "video/sound",
+    "video/sound",
+    (
+      "sound_of_a_part_is_late",
+      "shift = round(self._shift / stream.time_base)",
+      "shift = 0",
+      "test_a_parts_sound_is_at_its_pictures",
+    ),
+    (
+      "sound_is_always_encoded",
+      "if copied and",
+      "if not copied and",
+      "test_sound_is_copied_where_mp4_takes_it",
+    ),
+  ),
+  *_faults(
+    "video/classifier",
+    "video/classifier",
+    (
+      "classes_of_the_first_crop",
+      ".mean(0)",
+      "[0]",
+      "test_the_most_likely_classes_with_their_probabilities",
+    ),
+  ),
+  *_faults(
+    "video/stopwatch",
+    "video/stopwatch",
+    (
+      "using_counts",
+      "      yield item",
+      "      yield item\n      self.seconds += time.perf_counter() - begin",
+      "test_making_counts_and_using_does_not",
+    ),
+  ),
+  *_faults(
+    "report/strip",
+    "report/strip",
+    (
+      "cursor_stands",
+      "share * (self._right - self._left)",
+      "0 * share",
+      "test_the_cursor_moves_with_the_time",
+    ),
+  ),
+  *_faults(
+    "report/overlay",
+    "report/overlay",
+    (
+      "sizes_are_odd",
+      "/ 2) * 2)",
+      "))",
+      "test_any_size_becomes_one_that_is_even_and_not_too_large",
+    ),
+  ),
+  *_faults(
+    "report/thumbnails",
+    "report/thumbnails",
+    (
+      "thumbnails_overlap",
+      "max(centres[index], edge + width / 2)",
+      "centres[index]",
+      "test_they_are_beside_each_other_in_order",
+    ),
+  ),
+  *_faults(
+    "score/drawing",
+    "score/drawing",
+    (
+      "thumbnails_of_the_beginning",
+      "peak not in self._images or frame.start <= _middle(",
+      "peak not in self._images or frame.start < 0 * _middle(",
+      "test_thumbnails_are_from_the_middle_of_the_peaks",
+    ),
+    (
+      "clips_are_cut_at_the_interval",
+      "_PADDING = 1.0",
+      "_PADDING = 0.0",
+      "test_clips_are_of_the_highest_intervals",
+    ),
+    (
+      "one_video_that_fails_ends_all",
+      "except (OSError, ValueError) as error:",
+      "except ZeroDivisionError as error:",
+      "test_what_cannot_be_drawn_is_told_and_the_others_go_on",
+    ),
+  ),
+  *_faults(
+    "score/outputs",
+    "score/outputs",
+    (
+      "clips_overwrite_a_video",
+      'file_name(f"{name}.{part}" if part else name)',
+      "file_name(name)",
+      "test_what_was_drawn_is_named",
+    ),
+  ),
+]
+
 FAULTS: tuple[Fault, ...] = (
   *LOSSES,
   *PSEUDO_LABELS,
@@ -2067,5 +2184,6 @@ FAULTS: tuple[Fault, ...] = (
   *REPORT,
   *VIDEO,
   *EXTRACT,
+  *DRAWING,
   *BACKBONE,
 )

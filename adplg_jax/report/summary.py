@@ -38,6 +38,19 @@ def table(timelines: Sequence[Timeline]) -> str:
   return "\n".join(lines)
 
 
+def looks(timelines: Sequence[Timeline]) -> str:
+  """What the peaks of the videos in the table look like; "" if not known."""
+  shown = [own.video for own in timelines[:_SHOWN] if own.video.looks]
+  width = max([5, *(min(len(video.name), _LONGEST_NAME) for video in shown)])
+  return "\n".join(
+    f"  {_cut(video.name):{width}}  "
+    + ", ".join(
+      f"{name} {p:.2f}" for name, p in video.looks[video.peak_snippet]
+    )
+    for video in shown
+  )
+
+
 def share(timeline: Timeline) -> float:
   """The share of a video that its intervals take."""
   frames = timeline.video.times.frames

@@ -17,6 +17,7 @@ from adplg_jax.report.picture import (
   note_lacking,
   shorten,
 )
+from adplg_jax.report.thumbnails import Thumbnail, place_thumbnails
 from adplg_jax.run.files import write_atomically
 from adplg_jax.scoring.intervals import Interval, IntervalRule
 from adplg_jax.scoring.sequence import ScoredSequence, Times
@@ -64,6 +65,8 @@ def draw(
   heading: str = "",
   *,
   interval: str = "anomalous interval",
+  thumbnails: Sequence[Thumbnail] = (),
+  note: str = "",
 ) -> None:
   """Draws videos one below the other into one PNG.
 
@@ -73,19 +76,25 @@ def draw(
     rule: The thresholds.
     heading: What stands above.
     interval: What an interval is called.
+    thumbnails: Frames that are shown above the scores; of one video alone.
+    note: What stands at the bottom.
   """
   note_lacking("".join(timeline.video.name for timeline in timelines))
   count = len(timelines)
-  figure = Figure(
-    figsize=(12.5, 1.0 + (2.6 if count == 1 else 1.55 * count)),
-    layout="constrained",
-  )
+  size = [2.6] if count == 1 else [1.55] * count
+  if thumbnails:
+    size.insert(0, 1.8)
+  figure = Figure(figsize=(12.5, 1.0 + sum(size)), layout="constrained")
   figure.get_layout_engine().set(h_pad=0.06)  # pyright: ignore
   if heading:
     figure.suptitle(heading, x=0.01, ha="left", fontsize=13)
-  axes = figure.subplots(count, 1, squeeze=False)[:, 0]
+  axes = figure.subplots(
+    len(size), 1, squeeze=False, height_ratios=size if thumbnails else None
+  )[:, 0]
+  above, axes = axes[0], axes[-count:]
   for axis, timeline in zip(axes, timelines, strict=True):
     _draw_timeline(axis, timeline, rule, interval)
+    _entitle(above if thumbnails else axis, timeline)
   seconds = timelines[-1].video.times.seconds is not None
   axes[-1].set_xlabel("time [min:s]" if seconds else "frame", fontsize=9)
   entries = {
@@ -100,6 +109,9 @@ def draw(
     ncols=len(entries),
     frameon=False,
   )
+  figure.text(0.008, 0.02, note, fontsize=8, color="0.35")
+  if thumbnails:
+    place_thumbnails(above, axes[0], thumbnails)
   buffer = io.BytesIO()
   figure.savefig(buffer, format="png", dpi=110)
   write_atomically(path, buffer.getvalue())
@@ -145,13 +157,6 @@ def _draw_timeline(
   ):
     if np.isfinite(level):
       axis.axhline(level, ls=style, lw=1, color=POINT, label=label)
-  axis.set_title(
-    shorten(video.name, _LONGEST_NAME),
-    fontsize=9.5,
-    loc="left",
-    parse_math=False,
-  )
-  axis.set_title(_summary(timeline), fontsize=9, loc="right", color="0.3")
   axis.set(
     xlim=(edges[0], edges[-1]),
     ylim=(-0.1, 1.1),
@@ -160,7 +165,18 @@ def _draw_timeline(
   )
   axis.grid(axis="x", color="0.92")
   axis.set_axisbelow(True)
-  _mark_time(axis, times)
+  mark_time(axis, times)
+
+
+def _entitle(axis: Axes, timeline: Timeline) -> None:
+  """Name and summary above an axis."""
+  axis.set_title(
+    shorten(timeline.video.name, _LONGEST_NAME),
+    fontsize=9.5,
+    loc="left",
+    parse_math=False,
+  )
+  axis.set_title(_summary(timeline), fontsize=9, loc="right", color="0.3")
 
 
 def _summary(timeline: Timeline) -> str:
@@ -179,15 +195,21 @@ def _at(times: Times, frames: Sequence[int]) -> np.ndarray:
   return np.interp(frames, times.frames, times.seconds)
 
 
-def _mark_time(axis: Axes, times: Times) -> None:
-  """Marks round times in min:s, or frames where seconds are not known."""
+def mark_time(axis: Axes, times: Times, most: int = _MOST_TICKS) -> None:
+  """Marks round times in min:s, or frames where seconds are not known.
+
+  Args:
+    axis: Where.
+    times: Of the video.
+    most: About how many marks there may be.
+  """
   if times.seconds is None:
-    axis.xaxis.set_major_locator(MaxNLocator(_MOST_TICKS, integer=True))
+    axis.xaxis.set_major_locator(MaxNLocator(most, integer=True))
   else:
     duration = float(times.seconds[-1])
     step = next(
-      (step for step in _TICKS if duration / step <= _MOST_TICKS),
-      3600 * (1 + int(duration / 3600 / _MOST_TICKS)),
+      (step for step in _TICKS if duration / step <= most),
+      3600 * (1 + int(duration / 3600 / most)),
     )
     axis.xaxis.set_major_locator(MultipleLocator(step))
     axis.xaxis.set_major_formatter(FuncFormatter(lambda x, _: clock(x)))

@@ -2,9 +2,8 @@
 
   python -m adplg_jax.score --workdir=RUN --features PATH... --out=DIR --fps=25
 
-Writes a csv and a picture a video, timelines.png and results.json with the
-anomalous intervals (docs/scoring.md). Exit codes: 0 all were scored, 1 some
-or all were not; the reasons are printed.
+Writes scores, pictures, results.json and, for --videos, overlays and clips
+(docs/scoring.md). Exit codes: 0 all was done, 1 not all; reasons are printed.
 """
 
 import argparse
@@ -26,7 +25,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 
   try:
     return (_follow if arguments.follow else _run)(arguments)
-  except (CheckpointError, WorkdirError, OSError, ValueError) as error:
+  except (
+    CheckpointError,
+    WorkdirError,
+    ImportError,
+    OSError,
+    ValueError,
+  ) as error:
     print(f"{type(error).__name__}: {error}", file=sys.stderr)
     return 1
   except KeyboardInterrupt:
@@ -48,6 +53,7 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
   )
   _add_inputs(parser)
   _add_intervals(parser)
+  _add_drawing(parser)
   _add_following(parser)
   arguments = parser.parse_args(argv)
   model = arguments.workdir or arguments.checkpoint
@@ -131,6 +137,25 @@ def _add_intervals(parser: argparse.ArgumentParser) -> None:
   add("--gap", **number, help="largest that is bridged, snippets [%(default)s]")
 
 
+def _add_drawing(parser: argparse.ArgumentParser) -> None:
+  """Adds the options of what is drawn of videos."""
+  add = parser.add_argument
+  number = {"type": _number, "metavar": "N"}
+  add(
+    "--draw",
+    **number,
+    default=10,
+    help="overlay, clips and thumbnails: of N videos [%(default)s]",
+  )
+  add(
+    "--clips",
+    **number,
+    default=3,
+    help="of each, of its highest intervals [%(default)s]",
+  )
+  add("--no-overlay", action="store_true", help="clips and thumbnails alone")
+
+
 def _add_following(parser: argparse.ArgumentParser) -> None:
   """Adds the options of features that are still being written."""
   add = parser.add_argument_group("while it is written or filmed").add_argument
@@ -152,6 +177,10 @@ def _natural(text: str) -> int:
   if not text.isdecimal() or int(text) < 1:
     raise argparse.ArgumentTypeError(f"{text!r}; allowed: 1 or more")
   return int(text)
+
+
+def _number(text: str) -> int:
+  return 0 if text == "0" else _natural(text)
 
 
 def _positive(text: str) -> float:
@@ -178,10 +207,20 @@ def _run(arguments: argparse.Namespace) -> int:
   outputs = Outputs(
     arguments.out, detector.facts(), overwrite=arguments.overwrite
   )
-  result = command.score_source(detector, source, outputs, choice)
+  draw = _drawing(arguments) if arguments.videos and arguments.draw else None
+  result = command.score_source(detector, source, outputs, choice, draw)
   print("\n".join([*source.notes(), result.text]))
   print(f"results: {arguments.out}")
   return int(bool(result.failures) or not result.timelines)
+
+
+def _drawing(arguments: argparse.Namespace) -> Any:
+  """What is drawn of videos."""
+  from adplg_jax.score.drawing import Drawing
+  from adplg_jax.score.drawn import Plan
+
+  overlay = not arguments.no_overlay
+  return Drawing(Plan(arguments.draw, arguments.clips, overlay=overlay))
 
 
 def _detector(arguments: argparse.Namespace) -> tuple[Any, Any]:

@@ -2,7 +2,8 @@
 
 import dataclasses
 import sys
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from tqdm import tqdm
@@ -10,6 +11,7 @@ from tqdm import tqdm
 from adplg_jax.report import console, summary
 from adplg_jax.report.timeline import Timeline
 from adplg_jax.score.detectors import Detector
+from adplg_jax.score.drawn import LOOKS, Drawn
 from adplg_jax.score.outputs import Outputs
 from adplg_jax.scoring import metrics
 from adplg_jax.scoring.intervals import IntervalRule, find_intervals
@@ -108,8 +110,18 @@ class Result(NamedTuple):
   text: str
 
 
+Draw = Callable[
+  [Sequence[Timeline], IntervalRule, Outputs],
+  tuple[dict[str, Drawn], list[Failure]],
+]
+
+
 def score_source(
-  detector: Detector, source: Source, outputs: Outputs, choice: Choice
+  detector: Detector,
+  source: Source,
+  outputs: Outputs,
+  choice: Choice,
+  draw: Draw | None = None,
 ) -> Result:
   """Scores all videos of a source and writes what was found.
 
@@ -118,6 +130,7 @@ def score_source(
     source: The videos.
     outputs: Where results are written.
     choice: How intervals are chosen.
+    draw: Draws on the scored videos; see `score.drawing`.
 
   Returns:
     What was scored, and what was not.
@@ -127,7 +140,9 @@ def score_source(
     ValueError: The threshold cannot be used.
   """
   threshold = choice.find(detector)
+  begin = time.perf_counter()
   scored, failures = _score_all(detector, source, outputs)
+  passed = time.perf_counter() - begin
   threshold = threshold or choice.find_quantile(scored)
   rule = choice.rule(threshold.value)
   timelines = [
@@ -135,17 +150,61 @@ def score_source(
     for video in sorted(scored, key=lambda video: (-video.peak, video.name))
   ]
   measured, metric_lines = _measure(detector, scored)
-  outputs.finish(
-    timelines,
-    rule,
-    {
-      "threshold": {**dataclasses.asdict(rule), "origin": threshold.origin},
-      "failures": [failure._asdict() for failure in failures],
-      "metrics": measured,
-    },
-  )
+  facts = {
+    "threshold": {**dataclasses.asdict(rule), "origin": threshold.origin},
+    "metrics": measured,
+    "spent_seconds": _spent(scored, passed),
+  }
+  if any(video.looks for video in scored):
+    facts["looks_like"] = LOOKS
+  drawn: dict[str, Drawn] = {}
+  if draw is not None:
+    told = [failure._asdict() for failure in failures]
+    outputs.write_found(timelines, {**facts, "failures": told})
+    drawn, undrawn = draw(timelines, rule, outputs)
+    failures = [*failures, *undrawn]
+    facts["spent_seconds"]["drawing"] = sum(d.seconds for d in drawn.values())
+  facts["failures"] = [failure._asdict() for failure in failures]
+  outputs.finish(timelines, rule, facts, drawn)
   lines = _describe(detector, timelines, rule, threshold, failures)
+  lines += _describe_work(facts["spent_seconds"], drawn)
   return Result(timelines, failures, "\n".join([*lines, *metric_lines]))
+
+
+def _spent(scored: Sequence[ScoredSequence], passed: float) -> dict[str, Any]:
+  """Seconds of work on all videos, and how fast that is beside real time.
+
+  Args:
+    scored: The videos.
+    passed: How long it took; less than the sum where work goes on together.
+  """
+  kinds = dict.fromkeys(kind for video in scored for kind in video.spent)
+  known = [v.times.duration for v in scored if v.times.seconds is not None]
+  whole = bool(scored) and len(known) == len(scored)
+  return {
+    **{k: sum(v.spent.get(k, 0.0) for v in scored) for k in kinds},
+    "together": passed,
+    "times_real_time": sum(known) / passed if whole else None,
+  }
+
+
+def _describe_work(spent: dict[str, Any], drawn: dict[str, Drawn]) -> list[str]:
+  """How long it took, and what was drawn, in lines."""
+  if "decoding" not in spent:
+    return []
+  line = (
+    f"{spent['together']:.1f} s, {spent['times_real_time'] or 0:.2f} times "
+    f"real time: decoding {spent['decoding']:.1f} s beside features "
+    f"{spent['features']:.1f} s, scoring {spent['scoring']:.1f} s"
+  )
+  if drawn:
+    clips = sum(len(own.clips) for own in drawn.values())
+    overlays = sum(own.overlay is not None for own in drawn.values())
+    line += (
+      f"; drawing {_count(overlays, 'overlay')} and {_count(clips, 'clip')} "
+      f"{spent['drawing']:.1f} s"
+    )
+  return [line]
 
 
 def _score_all(
@@ -173,6 +232,7 @@ def _score(
   detector: Detector, video: FeatureSequence
 ) -> ScoredSequence | Failure:
   """A video's scores, or why there are none."""
+  begin = time.perf_counter()
   try:
     detector.check_kind(video.kind)
     found = detector.score_crops(video.features)
@@ -188,6 +248,8 @@ def _score(
     files=video.files,
     fps=video.fps,
     truth=video.truth,
+    looks=video.looks,
+    spent={**video.spent, "scoring": time.perf_counter() - begin},
   )
 
 
@@ -226,6 +288,9 @@ def _describe(
       f"{rule.low:.4g} on",
       summary.table(timelines),
     ]
+  looks = summary.looks(timelines)
+  if looks:
+    lines += [f"the highest peaks look like ({LOOKS})", looks]
   long = [own for own in timelines if own.video.windows > 1]
   if long:
     are = "is" if len(long) == 1 else "are"

@@ -12,6 +12,7 @@ from typing import Any
 from adplg_jax.report import timeline
 from adplg_jax.report.timeline import Timeline
 from adplg_jax.run.files import write_atomically, write_json
+from adplg_jax.score.drawn import LOOKS, Drawn
 from adplg_jax.scoring.intervals import Interval, IntervalRule
 from adplg_jax.scoring.sequence import ScoredSequence, Times
 
@@ -24,6 +25,7 @@ COLUMNS = (
   "score",
 )
 RESULTS = "results.json"
+NOTE = f"names: {LOOKS}"
 # Videos on the page of all timelines, and with a picture of their own.
 _ON_THE_PAGE = 10
 _PICTURES = 50
@@ -57,7 +59,7 @@ class Outputs:
     """
     self.folder = folder
     self._model = dict(model)
-    self._paths: dict[str, str] = {}
+    self._paths: dict[tuple[str, str], str] = {}
     self._used: set[str] = set()
     try:
       self._claim(overwrite)
@@ -101,22 +103,44 @@ class Outputs:
     path = self.path(video.name, ".csv")
     write_atomically(self.folder / path, table(video))
 
-  def path(self, name: str, suffix: str) -> str:
-    """A video's file, below the folder; no two videos have the same."""
-    if name not in self._paths:
-      own = file_name(name)
-      number = 2
+  def path(self, name: str, suffix: str, part: str = "") -> str:
+    """A video's file, below the folder; no two videos have the same.
+
+    Args:
+      name: Of the video.
+      suffix: What kind of file.
+      part: Of the video; "" for all of it.
+    """
+    if (name, part) not in self._paths:
+      whole = file_name(f"{name}.{part}" if part else name)
+      own, number = whole, 2
       while own.lower() in self._used:
-        own, number = f"{file_name(name)}~{number}", number + 1
+        own, number = f"{whole}~{number}", number + 1
       self._used.add(own.lower())
-      self._paths[name] = own
-    return f"videos/{self._paths[name]}{suffix}"
+      self._paths[name, part] = own
+    return f"videos/{self._paths[name, part]}{suffix}"
+
+  def write_found(
+    self, timelines: Sequence[Timeline], facts: Mapping[str, Any]
+  ) -> None:
+    """Writes what is known before anything is drawn.
+
+    Args:
+      timelines: The videos, the highest peak first.
+      facts: What else results.json has.
+
+    Raises:
+      OSError: It cannot be written.
+    """
+    videos = [self._describe(own, picture=False) for own in timelines]
+    self._write_results({"complete": False, **facts, "videos": videos})
 
   def finish(
     self,
     timelines: Sequence[Timeline],
     rule: IntervalRule,
     facts: Mapping[str, Any],
+    drawn: Mapping[str, Drawn] | None = None,
   ) -> None:
     """Draws the pictures and writes results.json.
 
@@ -124,16 +148,23 @@ class Outputs:
       timelines: The videos, the highest peak first.
       rule: When snippets are an interval.
       facts: What else results.json has.
+      drawn: What was drawn of videos, by their names.
 
     Raises:
       OSError: They cannot be written.
     """
-    drawn = set()
+    drawn = drawn or {}
+    pictures = set()
     for own in timelines[:_PICTURES]:
+      thumbnails = drawn.get(own.video.name, Drawn()).thumbnails
       timeline.draw(
-        self.folder / self.path(own.video.name, ".png"), [own], rule
+        self.folder / self.path(own.video.name, ".png"),
+        [own],
+        rule,
+        thumbnails=thumbnails,
+        note=NOTE if thumbnails and own.video.looks else "",
       )
-      drawn.add(own.video.name)
+      pictures.add(own.video.name)
     if timelines:
       shown = timelines[:_ON_THE_PAGE]
       heading = f"{len(timelines)} videos"
@@ -146,22 +177,39 @@ class Outputs:
         heading if len(timelines) > 1 else "",
       )
     videos = [
-      self._describe(own, picture=own.video.name in drawn) for own in timelines
+      self._describe(
+        own,
+        picture=own.video.name in pictures,
+        drawn=drawn.get(own.video.name, Drawn()),
+      )
+      for own in timelines
     ]
     self._write_results({"complete": True, **facts, "videos": videos})
 
   def _write_results(self, facts: Mapping[str, Any]) -> None:
     write_json(self.folder / RESULTS, {"model": self._model, **facts})
 
-  def _describe(self, own: Timeline, *, picture: bool) -> dict[str, Any]:
+  def _describe(
+    self,
+    own: Timeline,
+    *,
+    picture: bool,
+    drawn: Drawn = Drawn(),  # noqa: B008
+  ) -> dict[str, Any]:
     """A video as results.json has it."""
     video, peak = own.video, own.video.peak_snippet
+    clips = {clip.interval: self._below(clip.path) for clip in drawn.clips}
+    spent = {
+      **video.spent,
+      **({"drawing": drawn.seconds} if drawn.seconds else {}),
+    }
     start_frame, _, start_seconds, _ = _extent(video.times, peak, peak + 1)
     return {
       "name": video.name,
       "files": list(video.files),
       "csv": self.path(video.name, ".csv"),
       "picture": self.path(video.name, ".png") if picture else None,
+      "overlay": self._below(drawn.overlay),
       "snippets": len(video.scores),
       "crops": video.crops,
       "frames": int(video.times.frames[-1]),
@@ -173,8 +221,16 @@ class Outputs:
       "peak_frame": start_frame,
       "peak_seconds": start_seconds,
       "mean": float(video.scores.mean()),
-      "intervals": [_interval(video.times, i) for i in own.intervals],
+      "looks_like": _looks(video, peak),
+      "intervals": [
+        {**_interval(video, i), "clip": clips.get(i)} for i in own.intervals
+      ],
+      "spent_seconds": spent,
     }
+
+  def _below(self, path: Path | None) -> str | None:
+    """A file's path below the folder."""
+    return None if path is None else path.relative_to(self.folder).as_posix()
 
 
 def file_name(name: str) -> str:
@@ -227,8 +283,19 @@ def _end(times: Times) -> float | None:
   return None if times.seconds is None else float(times.seconds[-1])
 
 
-def _interval(times: Times, interval: Interval) -> dict[str, Any]:
+def _looks(video: ScoredSequence, snippet: int) -> list[dict[str, Any]] | None:
+  """What a snippet looks like; None where there is no classifier."""
+  if not video.looks:
+    return None
+  return [
+    {"class": name, "probability": share}
+    for name, share in video.looks[snippet]
+  ]
+
+
+def _interval(video: ScoredSequence, interval: Interval) -> dict[str, Any]:
   """An interval as results.json has it."""
+  times = video.times
   names = ("start_frame", "end_frame", "start_seconds", "end_seconds")
   extent = _extent(times, interval.start, interval.end)
   peak = _extent(times, interval.peak_snippet, interval.peak_snippet + 1)
@@ -238,6 +305,7 @@ def _interval(times: Times, interval: Interval) -> dict[str, Any]:
     "peak_frame": peak[0],
     "peak_seconds": peak[2],
     "mean": interval.mean,
+    "looks_like": _looks(video, interval.peak_snippet),
   }
 
 

@@ -49,8 +49,12 @@ class VideoFiles:
           snippets.append(item)
 
   def notes(self) -> list[str]:
-    """None: what is wrong with a video is said while it is decoded."""
-    return []
+    """What a live video could have had; other notes come with their video."""
+    return [
+      f"{own.video}: was decoded until it ended; --follow scores it as it comes"
+      for own in self._videos
+      if own.size is None
+    ]
 
   def _sequence(
     self, video: NamedVideo, snippets: Sequence[Snippet], end: Ended
@@ -64,11 +68,15 @@ class VideoFiles:
     frames = np.arange(len(seconds)) * SNIPPET_FRAMES
     # A tail that repeats the last frame has fewer.
     frames[-1] = min(frames[-1], end.taken)
+    features = np.stack([snippet.features for snippet in snippets], axis=1)
+    classifier = self._extractor.backbone.classifier
     return FeatureSequence(
       video.name,
-      np.stack([snippet.features for snippet in snippets], axis=1),
+      features,
       Times(frames, np.array(seconds)),
       files=(video.video,),
       kind=self._extractor.kind,
       fps=end.frame_rate or None,
+      looks=classifier.likely(features) if classifier else (),
+      spent=end.spent._asdict(),
     )

@@ -4,7 +4,7 @@ Feature files are one source; another may extract features from a video file.
 """
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
@@ -98,6 +98,10 @@ class Truth(NamedTuple):
   exact_spans: bool = False
 
 
+# Of each snippet the most likely classes, with their probabilities.
+Looks = tuple[tuple[tuple[str, float], ...], ...]
+
+
 @dataclasses.dataclass(frozen=True)
 class FeatureSequence:
   """A video to be scored.
@@ -111,6 +115,9 @@ class FeatureSequence:
       that is not known.
     fps: Frames in a second, where that is known.
     truth: What is known of its anomalies, if anything is.
+    looks: Of each snippet names of classes and their probabilities: what it
+      looks like to a classifier of other videos; empty where there is none.
+    spent: Seconds of work, by its kind.
   """
 
   name: str
@@ -120,6 +127,8 @@ class FeatureSequence:
   kind: str = ""
   fps: float | None = None
   truth: Truth | None = None
+  looks: Looks = ()
+  spent: Mapping[str, float] = dataclasses.field(default_factory=dict)
 
 
 class Failure(NamedTuple):
@@ -164,6 +173,8 @@ class ScoredSequence:
     files: See `FeatureSequence`.
     fps: See `FeatureSequence`.
     truth: See `FeatureSequence`.
+    looks: See `FeatureSequence`.
+    spent: See `FeatureSequence`.
   """
 
   name: str
@@ -175,6 +186,8 @@ class ScoredSequence:
   files: tuple[str, ...] = ()
   fps: float | None = None
   truth: Truth | None = None
+  looks: Looks = ()
+  spent: Mapping[str, float] = dataclasses.field(default_factory=dict)
 
   @property
   def peak(self) -> float:

@@ -8,13 +8,16 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 _ENDED = object()
+# How long the thread's last item is waited for [s].
+_PATIENCE = 1.0
 
 
 def ahead(items: Iterable[T], count: int) -> Iterator[T]:
   """Makes items in a thread while others are in use.
 
   Args:
-    items: Used in the thread alone, and no longer once the iterator is closed.
+    items: Used in the thread alone, and no longer once the iterator is
+      closed, unless making one takes more than a second.
     count: How many are made before they are asked for.
 
   Yields:
@@ -51,4 +54,5 @@ def ahead(items: Iterable[T], count: int) -> Iterator[T]:
       raise failure[0]
   finally:
     stop.set()
-    thread.join()
+    # It may wait for a camera, and ends by itself then.
+    thread.join(_PATIENCE)

@@ -7,6 +7,7 @@ import jax
 from jaxtyping import Array, Float, UInt8
 
 from adplg_jax.video import clip, clip_weights, i3d, i3d_weights
+from adplg_jax.video.classifier import classifier_of
 from adplg_jax.video.extraction import Backbone
 from adplg_jax.video.profiles import CROP, Profile
 from adplg_jax.video.weight_files import WeightsError
@@ -52,7 +53,12 @@ def _i3d(epsilon: float, weights: Path | None) -> Backbone:
   def features(variables: Any, clips: UInt8[Array, "b t h w 3"]) -> Any:
     return model.apply(variables, i3d.scaled(clips))
 
-  return Backbone(features, jax.device_put(loaded.variables), loaded.sha256)
+  return Backbone(
+    features,
+    jax.device_put(loaded.variables),
+    loaded.sha256,
+    classifier_of(loaded.variables, has_logits=loaded.has_logits),
+  )
 
 
 def _clip(weights: Path) -> Backbone:

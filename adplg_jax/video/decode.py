@@ -79,6 +79,7 @@ class Decoder:
       another frame rate.
     frame_rate: Frames in a second, those of `fps` or else the stream's mean
       as its header says; known once the first frame is there.
+    origin: What the file calls the time that is 0 here [s]; known then, too.
     warnings: What is wrong with the video although frames of it decode;
       complete at the end.
   """
@@ -97,6 +98,7 @@ class Decoder:
     self.decoded = 0
     self.taken = 0
     self.frame_rate = 0.0
+    self.origin = 0.0
     self.warnings: list[str] = []
     self._fps = None if fps is None else Fraction(fps).limit_denominator(10**6)
     self._corrupt = 0
@@ -148,6 +150,7 @@ class Decoder:
       start = None if frame.pts is None else frame.pts * frame.time_base
       if origin is None:
         origin = _origin(container, start)
+        self.origin = float(origin)
       start = None if start is None else start - origin
       if before is not None:
         if start is None or start <= before.start:

@@ -16,8 +16,10 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from adplg_jax.video.ahead import ahead
+from adplg_jax.video.classifier import Classifier
 from adplg_jax.video.decode import Decoder, Frame, VideoError
 from adplg_jax.video.profiles import SNIPPET_FRAMES, Profile, crop
+from adplg_jax.video.stopwatch import Stopwatch
 
 # Crops in a batch, unless a snippet has more.
 _BATCH_CPU = 4
@@ -35,11 +37,13 @@ class Backbone(NamedTuple):
       features [b, d]; traced by JAX.
     variables: Its parameters.
     sha256: Hash of its weights, in hexadecimal.
+    classifier: What its features look like to it; None where it has none.
   """
 
   apply: Callable[[Any, jax.Array], jax.Array]
   variables: Any
   sha256: str
+  classifier: Classifier | None = None
 
 
 class Snippet(NamedTuple):
@@ -62,6 +66,18 @@ class Snippet(NamedTuple):
   features: Float[np.ndarray, "c d"]
 
 
+class Spent(NamedTuple):
+  """Seconds of work; decoding goes on while features are computed.
+
+  Attributes:
+    decoding: Of decoding, resizing and cutting.
+    features: Of the backbone; with its compilation, for the first batch.
+  """
+
+  decoding: float = 0.0
+  features: float = 0.0
+
+
 class Ended(NamedTuple):
   """The end of a video.
 
@@ -72,6 +88,7 @@ class Ended(NamedTuple):
     frame_rate: Frames in a second; see `Decoder`.
     warnings: See `Decoder`.
     error: Why it cannot be used; "" if it can.
+    spent: Seconds that were spent on it.
   """
 
   video: str
@@ -80,6 +97,7 @@ class Ended(NamedTuple):
   frame_rate: float
   warnings: tuple[str, ...]
   error: str = ""
+  spent: Spent = Spent()
 
 
 class _Cut(NamedTuple):
@@ -133,6 +151,8 @@ class Extractor:
     if batch_clips is None:
       batch_clips = _BATCH_CPU if jax.default_backend() == "cpu" else _BATCH
     self._batch = max(1, batch_clips // crops)
+    # Seconds of the features of the video that has not ended.
+    self._spent = 0.0
     self._apply = jax.jit(backbone.apply)
 
   @property
@@ -151,7 +171,7 @@ class Extractor:
       cannot be used. They come once their batch is full, or all videos ended.
     """
     waiting: list[_Cut | Ended] = []
-    cuts = 0
+    cuts, self._spent = 0, 0.0
     cut = ahead(self._cut(videos), _AHEAD * self._batch)
     with contextlib.closing(cut) as items:  # pyright: ignore
       for item in items:
@@ -165,12 +185,19 @@ class Extractor:
   def _computed(self, items: list[_Cut | Ended]) -> Iterator[Snippet | Ended]:
     """The items in their order, with features in the place of clips."""
     clips = [clip for i in items if isinstance(i, _Cut) for clip in i.clips]
-    features = iter(self._features(clips)) if clips else iter(())
+    begin = time.perf_counter()
+    features = self._features(clips) if clips else np.zeros((0, 0, 0))
+    # Of each snippet.
+    share = (time.perf_counter() - begin) / max(1, len(features))
+    left = iter(features)
     for item in items:
       if isinstance(item, _Cut):
-        yield Snippet(*item[:-1], next(features))
+        self._spent += share
+        yield Snippet(*item[:-1], next(left))
       else:
-        yield item
+        spent = item.spent._replace(features=self._spent)
+        self._spent = 0.0
+        yield item._replace(spent=spent)
 
   def _features(self, clips: list[np.ndarray]) -> Float[np.ndarray, "s c d"]:
     """Features of at most a batch of clips, filled up to one."""
@@ -186,8 +213,9 @@ class Extractor:
     """Clips of all videos, each followed by its end."""
     for video in videos:
       decoder, error = Decoder(video, fps=self.fps), ""
+      watch = Stopwatch()
       try:
-        yield from self._snippets(decoder)
+        yield from watch.over(self._snippets(decoder))
       except VideoError as refusal:
         error = str(refusal)
       yield Ended(
@@ -197,6 +225,7 @@ class Extractor:
         decoder.frame_rate,
         tuple(decoder.warnings),
         error,
+        Spent(decoding=watch.seconds),
       )
 
   def _snippets(self, decoder: Decoder) -> Iterator[_Cut]:

@@ -1,5 +1,7 @@
 """The console's table of scored videos."""
 
+import dataclasses
+
 from adplg_jax.report import summary
 from tests.report.timeline_test import make
 
@@ -27,3 +29,11 @@ def test_many_videos_and_long_names():
 
 def test_the_share_of_a_video():
   assert summary.share(make()) == 10 / 60
+
+
+def test_what_peaks_look_like():
+  looks = ((("yoga", 0.5), ("zumba", 0.25)),) * 60
+  own = make("a")
+  known = own._replace(video=dataclasses.replace(own.video, looks=looks))
+  assert summary.looks([known, own]) == "  a      yoga 0.50, zumba 0.25"
+  assert summary.looks([own]) == ""

@@ -1,12 +1,15 @@
 """The folder of results."""
 
 import csv
+import dataclasses
 import json
 
 import numpy as np
 import pytest
 
+from adplg_jax.report.thumbnails import Thumbnail
 from adplg_jax.report.timeline import Timeline
+from adplg_jax.score.drawn import Clip, Drawn
 from adplg_jax.score.outputs import (
   OutputError,
   Outputs,
@@ -69,7 +72,42 @@ def test_what_is_written(tmp_path):
     "peak_frame": 32,
     "peak_seconds": 8,
     "mean": pytest.approx(0.75),
+    "looks_like": None,
+    "clip": None,
   }
+  assert video["overlay"] is None and video["looks_like"] is None
+
+
+def test_what_was_drawn_is_named(tmp_path):
+  """Also where another video has a name that a clip would have."""
+  own, other = make("v", fps=4.0), make("v.interval_1", fps=4.0)
+  looks = tuple((("yoga", 0.1 * n), ("zumba", 0.01)) for n in range(5))
+  own = own._replace(video=dataclasses.replace(own.video, looks=looks))
+  outputs = Outputs(tmp_path, MODEL)
+  for one in (own, other):
+    outputs.write_scores(one.video)
+  (interval,) = own.intervals
+  path = tmp_path / outputs.path("v", ".mp4", "interval_1")
+  assert path.name == "v.interval_1~2.mp4"
+  image = np.zeros((4, 6, 3), np.uint8)
+  drawn = Drawn(
+    (Thumbnail(image, 10.0, 0.9, "0:10"),),
+    tmp_path / outputs.path("v", ".mp4"),
+    (Clip(path, interval, 3.0, 17.0),),
+    seconds=2.5,
+  )
+  outputs.write_found([own, other], {})
+  before = json.loads((tmp_path / "results.json").read_text())
+  assert not before["complete"] and len(before["videos"]) == 2
+  outputs.finish([own, other], RULE, {}, {"v": drawn})
+  first, second = json.loads((tmp_path / "results.json").read_text())["videos"]
+  assert first["overlay"] == "videos/v.mp4" and second["overlay"] is None
+  assert first["intervals"][0]["clip"] == "videos/v.interval_1~2.mp4"
+  assert first["spent_seconds"] == {"drawing": 2.5}
+  assert first["looks_like"][0] == {"class": "yoga", "probability": 0.2}
+  assert first["intervals"][0]["looks_like"] == first["looks_like"]
+  sizes = [(tmp_path / v["picture"]).stat().st_size for v in (first, second)]
+  assert sizes[0] != sizes[1]
 
 
 @pytest.mark.parametrize(("fps", "seconds"), [(4.0, "4.0"), (None, "")])
@@ -139,7 +177,7 @@ def test_the_page_has_the_highest_peaks_and_pictures_are_limited(
   drawn = []
   monkeypatch.setattr(
     "adplg_jax.report.timeline.draw",
-    lambda path, timelines, rule, heading="": drawn.append(
+    lambda path, timelines, rule, heading="", **_: drawn.append(
       (path.name, len(timelines), heading)
     ),
   )

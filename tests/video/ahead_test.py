@@ -1,5 +1,6 @@
 import itertools
 import threading
+import time
 
 import pytest
 
@@ -36,3 +37,19 @@ def test_what_fails_is_raised_in_its_place():
   assert next(stream) == 1
   with pytest.raises(KeyError, match="two"):
     next(stream)
+
+
+def test_an_item_that_does_not_come_is_not_waited_for():
+  """A camera that says nothing any more, and Ctrl-C."""
+  never = threading.Event()
+
+  def items():
+    yield 1
+    never.wait(30)
+
+  made = ahead(items(), 1)
+  assert next(made) == 1
+  begin = time.monotonic()
+  made.close()
+  assert time.monotonic() - begin < 10
+  never.set()

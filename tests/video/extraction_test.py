@@ -4,7 +4,13 @@ import jax
 import numpy as np
 import pytest
 
-from adplg_jax.video.extraction import Backbone, Ended, Extractor, Snippet
+from adplg_jax.video.extraction import (
+  Backbone,
+  Ended,
+  Extractor,
+  Snippet,
+  Spent,
+)
 from adplg_jax.video.profiles import PROFILES, crop, find_profile
 from tests.video import stub
 from tests.video.clips import quarters, ramp, write_video
@@ -24,7 +30,9 @@ def snippets(items):
 
 def told(item):
   """What is known of an item, less what the clock says, and features."""
-  return item[:4] if isinstance(item, Snippet) else item
+  if isinstance(item, Snippet):
+    return item[:4]
+  return item._replace(spent=Spent())
 
 
 @pytest.fixture
@@ -53,7 +61,18 @@ def test_a_snippet_is_of_16_frames_and_the_tail_is_dropped(video):
     np.testing.assert_allclose(
       [item.start, item.end], [first / 25, (first + 16) / 25], atol=1e-3
     )
-  assert end == Ended(video, 40, 40, 25.0, ())
+  assert told(end) == Ended(video, 40, 40, 25.0, ())
+
+
+def test_it_is_known_how_long_each_video_took(tmp_path, video):
+  other = write_video(tmp_path / "b.mkv", [ramp(n % 50) for n in range(200)])
+  extractor = Extractor(PROFILE, stub.stub(), batch_clips=1)
+  items = list(extractor.stream([video, video, other]))
+  # The first one had to be compiled for.
+  _, *ends = (item for item in items if isinstance(item, Ended))
+  for kind in ("decoding", "features"):
+    one, more = (getattr(end.spent, kind) for end in ends)
+    assert 0 < one < more
 
 
 def test_the_tail_is_repeated(video):
@@ -85,7 +104,7 @@ def test_the_middle_frame_alone(video):
       [16 * item.index / 25, 16 * (item.index + 1) / 25],
       atol=1e-3,
     )
-  assert len(found) == 2 and end == Ended(video, 40, 40, 25.0, ())
+  assert len(found) == 2 and told(end) == Ended(video, 40, 40, 25.0, ())
 
 
 def test_frames_that_are_not_seen_are_not_resized(video, monkeypatch):
