@@ -89,6 +89,9 @@ def test_readme(place):
   for name in ("first", "scores", "scored"):
     assert (place / name / "timelines.png").exists(), name
   assert (place / "runs/mine/report.html").exists()
+  # The video with its scores.
+  for name in ("first", "scores"):
+    assert (place / name / "videos/f0.mp4").exists(), name
 
 
 def test_extraction(place):

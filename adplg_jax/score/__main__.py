@@ -120,7 +120,7 @@ def _add_inputs(parser: argparse.ArgumentParser) -> None:
   add("--frames-per-snippet", **number, help="[as the run's data, or else 16]")
   add("--kind", default="", help="what made the features, as i3d or clip")
   add("--profile", help="of videos: how features are made [as the run's were]")
-  add("--weights", **file, help="of videos: those of the backbone [I3D's]")
+  add("--weights", type=Path, metavar="PATH", help="of the backbone [I3D's]")
   add("--window", **number, help="snippets scored at once [all it takes]")
   add("--overlap", **number, help="of windows, snippets [a quarter]")
 
