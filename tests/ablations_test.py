@@ -53,7 +53,7 @@ def test_every_row_changes_training(x64, name):
 
 
 @pytest.mark.parametrize("name", SHAPES)
-def test_blocks_that_are_left_out_have_no_parameters(name):
+def test_blocks_that_are_left_out_have_no_parameters(x64, name):
   def blocks(name):
     state = jax.eval_shape(lambda: train_state.init_state(method_of(name), 0))
     return set(state.snippet.params)

@@ -65,7 +65,7 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
     source = registry.find(name)
   except ValueError as error:
     first.error(str(error))
-  parser = _parser(source, argv[0], variant)
+  parser = _parser(source, argv[0])
   parser.set_defaults(source=source)
   if variant:
     parser.set_defaults(variant=variant)
@@ -77,9 +77,7 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
   return arguments
 
 
-def _parser(
-  source: Source, called: str, variant: str
-) -> argparse.ArgumentParser:
+def _parser(source: Source, called: str) -> argparse.ArgumentParser:
   """The options of a data set, and those that all of them take."""
   parser = argparse.ArgumentParser(
     prog=f"{_PROGRAM} {called}",
@@ -87,10 +85,10 @@ def _parser(
   )
   parser.set_defaults(variant="")
   source.add_arguments(parser)
-  named = variant or parser.get_default("variant") or "NAME"
+  usual = parser.get_default("variant") or "NAME"
   parser.description = (
     "Checks features, and writes the data set that training reads.\n\n"
-    f"  {_PROGRAM} {source.usage(named)}"
+    f"  {_PROGRAM} {source.usage(usual)}"
   )
   parser.add_argument(
     "--data_dir", default="", help="root of the data sets [TFDS' own]"

@@ -18,6 +18,10 @@ from adplg_jax.interop import torch_names
 from tests.parity import golden
 from tests.parity.torch_reference import Options, Reference
 
+# Learning rates have another name there, one for each branch; what the
+# reference cannot leave out is there by default.
+_NOT_OPTIONS = {"learning_rate", "cross_attention", "synchronous"}
+
 SMALL = Options(
   feature_width=32,
   width=32,
@@ -59,8 +63,7 @@ def config_of(options: Options, precision: str, segments: int) -> ConfigDict:
     config.pseudo_labels,
     config.loss_weights,
   ):
-    # Learning rates have another name in Options, one for each branch.
-    for name in set(part) - {"learning_rate"}:
+    for name in set(part) - _NOT_OPTIONS:
       part[name] = getattr(options, name)
   config.video.optimizer.learning_rate = options.video_learning_rate
   config.snippet.optimizer.learning_rate = options.snippet_learning_rate
