@@ -3,13 +3,16 @@
 `Streamed` dispatches each step by itself, on a batch that the host has read.
 `Resident` keeps the training features on the device and dispatches many steps
 at once, on the same batches in the same order. Either trains one seed or
-several; the states of several are stacked.
+several; the states of several are stacked. Either compiles from the moment it
+is made, so that the initial state is made meanwhile.
 """
 
 import dataclasses
 import functools
+import itertools
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import jax
@@ -138,6 +141,41 @@ def jit_steps(experiment: Experiment) -> Callable[..., Any]:
   )
 
 
+class _Compiling:
+  """A jitted function, compiled on a thread until its first call needs it."""
+
+  def __init__(self, function: Any, experiment: Experiment, *arguments: Any):
+    """Traces, and begins to compile.
+
+    Args:
+      function: Jitted; its first argument is the train state.
+      experiment: What is trained.
+      *arguments: The others, of the shapes and shardings of every call.
+    """
+    # Here, as the mesh in use and JAX's switches are a thread's own.
+    lowered = function.lower(_state_shapes(experiment), *arguments)
+    thread = ThreadPoolExecutor(1)
+    self._compiled = thread.submit(lowered.compile)
+    thread.shutdown(wait=False)
+
+  def __call__(self, *arguments: Any) -> Any:
+    return self._compiled.result()(*arguments)
+
+
+def _state_shapes(experiment: Experiment) -> TrainState:
+  """Those of `stack_states` of all seeds, with their shardings."""
+  alone, seeds = experiment.state_shapes, len(experiment.seeds)
+  if seeds == 1:
+    return alone
+  stacked = jax.tree.map(
+    lambda x: jax.ShapeDtypeStruct(
+      (seeds, *x.shape), x.dtype, sharding=x.sharding
+    ),
+    alone,
+  )
+  return dataclasses.replace(stacked, step=alone.step)
+
+
 def _seed_argument(experiment: Experiment) -> jax.Array:
   """The seed, or [s] seeds, on the devices."""
   seeds = np.squeeze(np.asarray(experiment.seeds, np.int32))
@@ -148,19 +186,23 @@ class Streamed:
   """Steps on batches that the host reads ahead."""
 
   def __init__(self, experiment: Experiment, first_step: int):
-    """Begins to read.
+    """Begins to read and to compile.
 
     Args:
       experiment: What is trained.
       first_step: Steps that are done.
     """
-    self._batches = experiment.training_iterator(first_step)
-    self._step = jit_step(experiment)
+    batches = experiment.training_iterator(first_step)
+    first = next(batches)
+    self._batches = itertools.chain([first], batches)
     self._seed = _seed_argument(experiment)
     self._put = functools.partial(
       sharding.put_batch,
       mesh=experiment.mesh,
       axis=min(len(experiment.seeds) - 1, 1),
+    )
+    self._step = _Compiling(
+      jit_step(experiment), experiment, self._put(first), self._seed
     )
 
   def room(self) -> int | None:
@@ -188,7 +230,7 @@ class Resident:
   """Many steps a dispatch, on features that stay on the device."""
 
   def __init__(self, experiment: Experiment, first_step: int):
-    """Brings the training crops to the devices.
+    """Brings the training crops to the devices and begins to compile.
 
     Args:
       experiment: What is trained.
@@ -197,13 +239,22 @@ class Resident:
     self._most = experiment.config.steps_per_dispatch
     self._mesh = experiment.mesh
     self._data = _on_device(experiment)
-    self._places = pipeline.iterate(
+    places = pipeline.iterate(
       experiment.batch_places(),
       first_step=first_step,
       threads=experiment.config.data.read_threads,
     )
-    self._steps = jit_steps(experiment)
+    first = next(places)
+    self._places = itertools.chain([first], places)
     self._seed = _seed_argument(experiment)
+    self._steps = _Compiling(
+      jit_steps(experiment),
+      experiment,
+      self._data,
+      self._stack([first]),
+      np.int32(1),
+      self._seed,
+    )
 
   def room(self) -> int | None:
     """Bytes of test features that may stay on the device; None: not known."""
@@ -223,16 +274,18 @@ class Resident:
     start = time.perf_counter()
     places = [next(self._places) for _ in range(count)]
     wait = time.perf_counter() - start
-    # The same shape for any count: one compilation.
-    places += [places[-1]] * (self._most - count)
-    stacked = jax.tree.map(
+    state, metrics = self._steps(
+      state, self._data, self._stack(places), np.int32(count), self._seed
+    )
+    return state, Dispatched(count, metrics, wait)
+
+  def _stack(self, places: list[Any]) -> Any:
+    """The places of a dispatch, of the same shape for any number of steps."""
+    places = places + [places[-1]] * (self._most - len(places))
+    return jax.tree.map(
       lambda *x: sharding.put_copies(np.stack(x).astype(np.int32), self._mesh),
       *places,
     )
-    state, metrics = self._steps(
-      state, self._data, stacked, np.int32(count), self._seed
-    )
-    return state, Dispatched(count, metrics, wait)
 
 
 def _on_device(experiment: Experiment) -> dict[str, dict[str, jax.Array]]:

@@ -79,11 +79,14 @@ def train(
   experiment.check_batch_size()
   with contextlib.ExitStack() as stack:
     runs = _open_runs(experiment, workdir, stack)
-    state, step = _restore_or_init(experiment, runs)
+    states, step = _restore(experiment, runs)
     for place, run in enumerate(runs):
       run.start_writing(stack, step, bar=place == 0, named=len(runs) > 1)
-    training = _Training(experiment, runs, preemption)
-    outcomes = training.outcomes(training.train(state, step))
+    training = _Training(experiment, runs, preemption, step)
+    # The step compiles while the initial state is made.
+    states = states or [experiment.init_state(run.seed) for run in runs]
+    state = training.train(stack_states(states), step)
+    outcomes = training.outcomes(state)
     if jax.process_index() == 0:
       for run in runs:
         outcome = outcomes[run.seed]
@@ -177,10 +180,10 @@ def _close(
     checkpoints.close()
 
 
-def _restore_or_init(
+def _restore(
   experiment: Experiment, runs: Sequence[_Run]
-) -> tuple[TrainState, int]:
-  """The newest step that is valid in all runs, or the state before the first.
+) -> tuple[list[TrainState], int]:
+  """The states of the newest step that is valid in all runs; none at step 0.
 
   Later checkpoints of some seeds alone are set aside: their steps are done
   again.
@@ -197,8 +200,7 @@ def _restore_or_init(
       run.checkpoints.set_aside_after(step)
   restored = [one for one in found if one is not None]
   if not restored:
-    states = [experiment.init_state(run.seed) for run in runs]
-    return stack_states(states), 0
+    return [], 0
   logging.warning("Going on from the checkpoint of step %d.", step)
   _warn_of_versions(restored[0].meta["versions"])
   total = experiment.config.total_steps
@@ -210,7 +212,7 @@ def _restore_or_init(
       step,
       step,
     )
-  return stack_states([one.state for one in restored]), step
+  return [one.state for one in restored], step
 
 
 def _warn_of_versions(saved: dict[str, str]) -> None:
@@ -236,22 +238,24 @@ class _Training:
     experiment: Experiment,
     runs: Sequence[_Run],
     preemption: Preemption,
+    first_step: int,
   ):
     self.experiment = experiment
     self.config = experiment.config
     self.runs = runs
     self.preemption = preemption
     self.score = scorer.make_scorer(experiment.method)
-    self._test = scorer.KeptBatches(self._test_batches, limit=0)
+    limit = 0
+    if first_step < self.config.total_steps:
+      self._dispatcher = make_dispatcher(experiment, first_step)
+      limit = self._dispatcher.room()
+    self._test = scorer.KeptBatches(self._test_batches, limit)
     self._waiting: list[tuple[int, Dispatched]] = []
     self._wait = 0.0
 
   def train(self, state: TrainState, step: int) -> TrainState:
     """Steps until the end: evaluate, save, dispatch the next steps."""
     total = self.config.total_steps
-    if step < total:
-      dispatcher = make_dispatcher(self.experiment, step)
-      self._test = scorer.KeptBatches(self._test_batches, dispatcher.room())
     dispatches = 0
     while True:
       if self._evaluation_is_due(step):
@@ -262,7 +266,7 @@ class _Training:
         break
       if self.preemption.agreed(dispatches):
         self._leave(state, step)
-      state, done = dispatcher.advance(state, self._until_due(step))
+      state, done = self._dispatcher.advance(state, self._until_due(step))
       dispatches += 1
       self.preemption.unsaved = True
       self._log(keep=1)

@@ -873,8 +873,8 @@ LOOP = [
     ),
     (
       "resumed_with_old_batches",
-      "make_dispatcher(self.experiment, step)",
-      "make_dispatcher(self.experiment, 0)",
+      "make_dispatcher(experiment, first_step)",
+      "make_dispatcher(experiment, 0)",
       "test_four_steps_equal_two_and_two",
     ),
     (
