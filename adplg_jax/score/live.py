@@ -37,11 +37,12 @@ class LiveVideo:
     self._delays: list[float] = []
 
   def __iter__(self) -> Iterator[Chunk]:
-    """The snippets.
+    """The snippets; first compiles, as a source that is open does not wait.
 
     Raises:
       VideoError: It cannot be used.
     """
+    self._stream.warm_up(self._extractor.warm_up())
     items: Any = self._extractor.stream([self._video])
     with contextlib.closing(items):
       for item in items:

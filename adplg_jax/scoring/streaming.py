@@ -11,6 +11,8 @@ from collections.abc import Callable
 import numpy as np
 from jaxtyping import Float
 
+from adplg_jax.data.pipeline import padded_length
+
 CONTEXT, HOP, LOOK_AHEAD = 256, 4, 8
 
 
@@ -61,6 +63,18 @@ class StreamScorer:
     self._seen = 0
     # What the last window said of the snippets after its block.
     self._ahead = np.zeros(0)
+
+  def warm_up(self, features: Float[np.ndarray, "c d"]) -> None:
+    """Compiles for every length that a window is padded to.
+
+    Args:
+      features: Of any snippet of the kind that will be pushed.
+    """
+    longest: dict[int, int] = {}
+    for length in range(1, self.context + 1):
+      longest[padded_length(length, self.context)] = length
+    for length in longest.values():
+      self._score(np.repeat(features[:, None], length, axis=1))
 
   def push(self, features: np.ndarray) -> Float[np.ndarray, "n"]:
     """Takes new snippets.

@@ -18,7 +18,7 @@ from jaxtyping import Float, UInt8
 from adplg_jax.video.ahead import ahead
 from adplg_jax.video.classifier import Classifier
 from adplg_jax.video.decode import Decoder, Frame, VideoError
-from adplg_jax.video.profiles import SNIPPET_FRAMES, Profile, crop
+from adplg_jax.video.profiles import CROP, SNIPPET_FRAMES, Profile, crop
 from adplg_jax.video.stopwatch import Stopwatch
 
 # Crops in a batch, unless a snippet has more.
@@ -159,6 +159,11 @@ class Extractor:
   def kind(self) -> str:
     """What makes the features: the profile, and the hash of the weights."""
     return f"{self.profile.name}:{self.backbone.sha256[:8]}"
+
+  def warm_up(self) -> Float[np.ndarray, "c d"]:
+    """Compiles; gives the features of a black snippet."""
+    black = np.zeros((len(self.profile.seen), CROP, CROP, 3), np.uint8)
+    return self._features([black] * self.crops)[0]
 
   def stream(self, videos: Iterable[str | Path]) -> Iterator[Snippet | Ended]:
     """Computes features of videos, one after the other.

@@ -8,6 +8,7 @@ import threading
 import time
 
 import av
+import jax
 import numpy as np
 import pytest
 
@@ -118,13 +119,16 @@ def test_delays_are_those_of_the_snippets_that_were_scored(run, monkeypatch):
     def __init__(self):
       pass
 
+    def warm_up(self):
+      return features
+
     def stream(self, videos):
       for index in range(6):
         clock[0] += 1
-        features = np.ones((1, 4), np.float32)
         yield Snippet("x", index, float(index), index + 1.0, clock[0], features)
       yield Ended("x", 96, 96, 16, ())
 
+  features = np.ones((1, 4), np.float32)
   stream = load_scorer(run / "run").stream(hop=2, look_ahead=2)
   found = LiveVideo("x", Film(), stream)
   follow(stream, found, io.StringIO(), frames_per_snippet=16)
@@ -132,6 +136,34 @@ def test_delays_are_those_of_the_snippets_that_were_scored(run, monkeypatch):
     "delay from the end of a snippet to its score: 4 scores, median 2.5 s, "
     "longest 3.0 s"
   )
+
+
+def test_nothing_is_compiled_once_the_source_is_open(run, film, caplog):
+  """Also where the window grows past what it was first padded to."""
+  scorer = load_scorer(run / "run")
+  stream = scorer.stream(context=130, hop=2, look_ahead=2)
+  extractor = Extractor(find_profile("kinetics-scratch"), stub(), batch_clips=1)
+  opened = extractor.stream
+  compiled = []
+
+  def watched(videos):
+    with jax.log_compiles():
+      caplog.clear()
+      # Of a long video: its snippets, again and again.
+      items = list(opened(videos))
+      snippets = [item for item in items if isinstance(item, Snippet)]
+      for number in range(140):
+        yield snippets[number % SNIPPETS]._replace(index=number)
+      compiled.extend(record.getMessage() for record in caplog.records)
+    yield items[-1]
+
+  extractor.stream = watched
+  out = io.StringIO()
+  with caplog.at_level("WARNING"):
+    found = LiveVideo(str(film), extractor, stream)
+    follow(stream, found, out, frames_per_snippet=16)
+  assert len(rows(out.getvalue())) == 140
+  assert [text for text in compiled if "compil" in text.lower()] == []
 
 
 def test_the_command_follows_an_address(run, camera, monkeypatch, capsys):
