@@ -19,7 +19,7 @@ from adplg_jax.dispatch import (
 )
 from adplg_jax.experiment import Experiment, open_experiment, set_up_jax
 from adplg_jax.optimizer import learning_rate_at
-from adplg_jax.report import console, picture
+from adplg_jax.report import console
 from adplg_jax.report.learning import LearningWatch
 from adplg_jax.run import sharding
 from adplg_jax.run.agreement import check_agreement, shared_refusal
@@ -88,6 +88,8 @@ def train(
     state = training.train(stack_states(states), step)
     outcomes = training.outcomes(state)
     if jax.process_index() == 0:
+      from adplg_jax.report import picture
+
       for run in runs:
         outcome = outcomes[run.seed]
         write_outcome(run.folder / "results", outcome)
@@ -312,6 +314,9 @@ class _Training:
 
   def _evaluate_run(self, run: _Run, params: Any, step: int) -> None:
     """Scores the test split, and the split that checkpoints are selected on."""
+    # Not at the start, as drawing takes long to import.
+    from adplg_jax.report import picture
+
     config = self.config
     run.scored = self._score_test(params, step)
     if jax.process_index() == 0:

@@ -158,3 +158,15 @@ def test_a_command_line_is_read_without_importing_jax(arguments, said):
   )  # fmt: skip
   assert said in done.stdout + done.stderr
   assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_training_imports_what_judges_and_draws_when_it_does():
+  """Half of the import time otherwise, before the first step."""
+  code = (
+    "import sys; from adplg_jax import train\n"
+    "print([m for m in ('sklearn', 'matplotlib') if m in sys.modules])"
+  )
+  done = subprocess.run(
+    [sys.executable, "-c", code], capture_output=True, text=True, check=True
+  )
+  assert done.stdout.splitlines()[-1] == "[]"

@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from absl import logging
-from sklearn import metrics as sk
 
 from adplg_jax.data.frames import mask_to_spans
 from adplg_jax.report import thinning
@@ -21,6 +20,7 @@ from adplg_jax.report.run_files import RunFiles, read_files, read_json
 from adplg_jax.run.checkpoint import Checkpointer, CheckpointError
 from adplg_jax.run.config import flatten
 from adplg_jax.run.workdir import read_config, seed_folders
+from adplg_jax.scoring.metrics import roc_area
 from adplg_jax.scoring.results import TITLES, scalars
 
 # Shared by all runs of a page, so that it stays below 15 MB.
@@ -215,7 +215,7 @@ def _video(
     "share": float(inside.mean()) if known else None,
     "peak": float(scores.max()),
     "mean": float(scores.mean()),
-    "auc": float(sk.roc_auc_score(truth, scores)) if mixed else None,
+    "auc": roc_area(truth, scores) if mixed else None,
     "edges": found.edges.tolist(),
     "low": np.round(1000 * found.low).astype(int).tolist(),
     "high": np.round(1000 * found.high).astype(int).tolist(),

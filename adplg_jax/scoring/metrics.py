@@ -1,7 +1,8 @@
 """Metrics of a scored test split: AUC, AP and the field's other measures.
 
-Arrays alone, scikit-learn does the arithmetic. Source: docs/method.md, section
-6.
+Arrays alone, scikit-learn does the arithmetic; it is imported where it is used,
+as that takes a second, which training need not wait for before its first step.
+Source: docs/method.md, section 6.
 """
 
 from collections.abc import Sequence
@@ -9,7 +10,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
-from sklearn import metrics as sk
 
 THRESHOLD = 0.5
 
@@ -74,8 +74,17 @@ def frame_truth(video: VideoScore) -> np.ndarray | None:
   return video.truth
 
 
+def roc_area(truth: np.ndarray, scores: np.ndarray) -> float:
+  """Area under the ROC curve, the field's AUC."""
+  from sklearn import metrics as sk
+
+  return float(sk.roc_auc_score(truth, scores))
+
+
 def precision_recall_area(truth: np.ndarray, scores: np.ndarray) -> float:
   """Trapezoid area under the precision-recall curve, the field's AP."""
+  from sklearn import metrics as sk
+
   precision, recall, _ = sk.precision_recall_curve(truth, scores)
   return float(sk.auc(recall, precision))
 
@@ -130,7 +139,7 @@ def evaluate_videos(videos: Sequence[VideoScore]) -> dict[str, Any]:
   if why:
     undefined["video_auc"] = why
   else:
-    results["video_auc"] = float(sk.roc_auc_score(labels, highest))
+    results["video_auc"] = roc_area(labels, highest)
   unknown = [video.name for video in videos if frame_truth(video) is None]
   if unknown:
     results["note"] = (
@@ -234,8 +243,10 @@ def _areas(
   why = _one_class(truth, "frame")
   if why:
     return dict.fromkeys(("auc", "ap", "ap_step")), why
+  from sklearn import metrics as sk
+
   areas: dict[str, float | None] = {
-    "auc": float(sk.roc_auc_score(truth, scores)),
+    "auc": roc_area(truth, scores),
     "ap": precision_recall_area(truth, scores),
     "ap_step": float(sk.average_precision_score(truth, scores)),
   }
@@ -258,6 +269,8 @@ def _one_class(truth: np.ndarray, what: str) -> str | None:
 
 def _best_f1(truth: np.ndarray, scores: np.ndarray) -> dict[str, float]:
   """The threshold whose F1 over all frames is best, with what it gives."""
+  from sklearn import metrics as sk
+
   precision, recall, thresholds = sk.precision_recall_curve(truth, scores)
   f1 = 2 * precision * recall / np.maximum(precision + recall, 1e-12)
   best = int(np.argmax(f1[:-1]))
