@@ -56,7 +56,7 @@ def narrow(config: Any) -> Any:
 
 def options(config: Any, feature_width: int) -> torch_reference.Options:
   """The reference's settings for a configuration."""
-  video, snippet = config.video, config.snippet
+  video, snippet, labels = config.video, config.snippet, config.pseudo_labels
   return torch_reference.Options(
     feature_width=feature_width,
     attention_width=video.model.attention_width,
@@ -67,7 +67,9 @@ def options(config: Any, feature_width: int) -> torch_reference.Options:
     weight_decay=video.optimizer.weight_decay,
     decay_factor=snippet.optimizer.decay_factor,
     decay_every=snippet.optimizer.decay_every,
-    **config.pseudo_labels,
+    history_length=labels.history_length,
+    mean_threshold=labels.mean_threshold,
+    variance_threshold=labels.variance_threshold,
   )
 
 

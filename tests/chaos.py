@@ -27,6 +27,7 @@ import numpy as np
 from adplg_jax.experiment import open_experiment
 from adplg_jax.run.checkpoint import Checkpointer
 from adplg_jax.run.workdir import read_config
+from tests.runs import lines
 
 STEPS, SAVE_EVERY, EVALUATE_EVERY = 600, 15, 20
 FLAGS = (
@@ -81,9 +82,9 @@ def last_step(workdir: Path) -> int:
 
 def evaluating(workdir: Path) -> bool:
   """Whether an evaluation is due whose result is not written yet."""
-  lines = (workdir / "metrics.jsonl").read_text().splitlines()
+  written = (workdir / "metrics.jsonl").read_text().splitlines()
   try:
-    last = json.loads(lines[-1])
+    last = json.loads(written[-1])
   except (IndexError, json.JSONDecodeError):
     return False
   return last["step"] % EVALUATE_EVERY == 0 and "evaluation" not in last
@@ -139,15 +140,6 @@ def kill_at(
   process.kill()
   process.wait()
   return True
-
-
-def lines(workdir: Path) -> list[dict]:
-  """The metrics, wall times aside."""
-  text = (workdir / "metrics.jsonl").read_text()
-  return [
-    {k: v for k, v in json.loads(line).items() if k != "time"}
-    for line in text.splitlines()
-  ]
 
 
 def final_state(workdir: Path):
