@@ -224,7 +224,7 @@ def quality(
     Precision and recall, each segment weighing the same.
   """
   counted = ~labels.hard & jnp.isfinite(truth)
-  truth = jnp.where(counted, truth, 0)
+  truth = jnp.where(counted, truth, 0).astype(labels.labels.dtype)
   high = counted & (labels.labels >= mean_threshold)
   both = jnp.where(high, truth, 0).sum()
   return Quality(precision=both / high.sum(), recall=both / truth.sum())
