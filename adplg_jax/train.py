@@ -88,6 +88,7 @@ def train(
     state = training.train(stack_states(states), step)
     outcomes = training.outcomes(state)
     if jax.process_index() == 0:
+      # Not at the start, as drawing takes long to import.
       from adplg_jax.report import picture
 
       for run in runs:
@@ -314,7 +315,6 @@ class _Training:
 
   def _evaluate_run(self, run: _Run, params: Any, step: int) -> None:
     """Scores the test split, and the split that checkpoints are selected on."""
-    # Not at the start, as drawing takes long to import.
     from adplg_jax.report import picture
 
     config = self.config

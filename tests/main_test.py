@@ -161,7 +161,7 @@ def test_a_command_line_is_read_without_importing_jax(arguments, said):
 
 
 def test_training_imports_what_judges_and_draws_when_it_does():
-  """Half of the import time otherwise, before the first step."""
+  """Half of the CPU time of the imports, otherwise before the first step."""
   code = (
     "import sys; from adplg_jax import train\n"
     "print([m for m in ('sklearn', 'matplotlib') if m in sys.modules])"
