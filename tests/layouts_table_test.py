@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from sklearn.metrics import roc_auc_score
 
 from adplg_jax.data import store
 from adplg_jax.prepare import __main__ as prepare
@@ -19,7 +20,7 @@ def auc(videos, score):
       truth[start:end] = 1
     scored.append((np.repeat(score(name, snippets), 16), truth))
   scores, truth = map(np.concatenate, zip(*scored, strict=True))
-  return metrics.sk.roc_auc_score(truth, scores)
+  return roc_auc_score(truth, scores)
 
 
 @pytest.mark.parametrize("number", range(len(LAYOUTS)))
